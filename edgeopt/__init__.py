@@ -1,0 +1,47 @@
+"""Optimisation for AI at the wireless edge: exact models, fast algorithms, proved answers.
+
+The verbs: `read`, `write`, `generate`, `solve`, `certify`, `violations`. They are imported on first use,
+so that ``import edgeopt`` loads no solver and not even numpy.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from edgeopt.instances.base import Violation as Violation
+    from edgeopt.instances.base import generate as generate
+    from edgeopt.instances.base import violations as violations
+    from edgeopt.instances.io import read as read
+    from edgeopt.instances.io import write as write
+    from edgeopt.result import Result as Result
+    from edgeopt.solvers.base import register as register
+    from edgeopt.solvers.base import solve as solve
+    from edgeopt.solvers.base import solvers as solvers
+
+_HOME = {
+    "Result": "edgeopt.result",
+    "Violation": "edgeopt.instances.base",
+    "generate": "edgeopt.instances.base",
+    "read": "edgeopt.instances.io",
+    "register": "edgeopt.solvers.base",
+    "solve": "edgeopt.solvers.base",
+    "solvers": "edgeopt.solvers.base",
+    "violations": "edgeopt.instances.base",
+    "write": "edgeopt.instances.io",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'edgeopt' has no attribute {name!r}")
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOME])

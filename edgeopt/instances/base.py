@@ -1,0 +1,141 @@
+"""What a problem is to the rest of the house: a name, its instances, its solutions, its exact check."""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Protocol
+
+from edgeopt.errors import InstanceError, UnknownNameError
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One broken constraint, in exact numbers.
+
+    Attributes
+    ----------
+    constraint : str
+        Name and equation of the constraint, e.g. ``uplink (12a)``.
+    where : str
+        Node, request or pair it concerns.
+    demand, capacity : str
+        Exact left and right side with unit.
+    """
+
+    constraint: str
+    where: str
+    demand: str
+    capacity: str
+
+    def __str__(self) -> str:
+        return f"{self.constraint} at {self.where}: {self.demand} exceeds {self.capacity}"
+
+
+class Instance(Protocol):
+    """What every problem's instance offers to the verbs of edgeopt."""
+
+    @property
+    def problem(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def digest(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """The functions that make a package under `edgeopt.instances` a problem.
+
+    Attributes
+    ----------
+    name : str
+        The one name of the problem, everywhere.
+    sense : {"max", "min"}
+    objective : str
+        What the value counts, in words.
+    decode, encode, encode_arrays : callable
+        File content (bytes, file name for errors) to instance, and back to bytes as JSON or as the
+        compact array form.
+    decode_solution, encode_solution : callable
+        Plain JSON data to a solution of an instance, and back.
+    value : callable
+        Exact objective of a solution.
+    compiled_violations : callable
+        Check in the compiled integers: fast, done after every solve.
+    violations : callable
+        Check from the raw physical fields in exact arithmetic, sharing no code with compile or models.
+    generate : callable
+        Keyword options and a seed to an instance.
+    schema : callable
+        JSON Schema of the instance file.
+    default_solver, exact_solver : str
+        What ``solve`` runs and what ``certify`` compares with when nothing is named.
+    """
+
+    name: str
+    sense: str
+    objective: str
+    decode: Callable[[bytes, str], Any]
+    encode: Callable[[Any], bytes]
+    encode_arrays: Callable[[Any], bytes]
+    decode_solution: Callable[[Any, Any, str], Any]
+    encode_solution: Callable[[Any, Any], Any]
+    value: Callable[[Any, Any], float]
+    compiled_violations: Callable[[Any, Any], Sequence[Violation]]
+    violations: Callable[[Any, Any], list[Violation]]
+    generate: Callable[..., Any]
+    schema: Callable[[], Mapping[str, Any]]
+    default_solver: str
+    exact_solver: str
+
+
+def problem_names() -> list[str]:
+    """Names of all problems: the packages beside this file."""
+    here = str(Path(__file__).parent)
+    return sorted(module.name for module in pkgutil.iter_modules([here]) if module.ispkg)
+
+
+def problem(name: str) -> Problem:
+    """The problem of that name.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is none.
+    """
+    try:
+        found: Problem = import_module(f"edgeopt.instances.{name}").PROBLEM
+    except ModuleNotFoundError as error:
+        if error.name != f"edgeopt.instances.{name}":
+            raise
+        raise UnknownNameError(f"no problem {name!r}; there are: {', '.join(problem_names())}") from None
+    return found
+
+
+def violations(instance: Instance, solution: Any) -> list[Violation]:
+    """Every constraint that a solution breaks, from the raw fields in exact arithmetic.
+
+    An empty list means feasible. Shares no code with the models and the compiled form.
+    """
+    return problem(instance.problem).violations(instance, solution)
+
+
+def generate(problem_name: str, /, *, seed: int = 0, **options: Any) -> Any:
+    """Make an instance of a problem from a seed; the same on every machine.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such problem.
+    InstanceError
+        If an option is unknown or out of range.
+    """
+    make = problem(problem_name).generate
+    try:
+        return make(seed=seed, **options)
+    except TypeError as error:
+        raise InstanceError(f"generate {problem_name}: {error}") from error

@@ -1,0 +1,203 @@
+"""Read and write: files in, validated instances out; a killed write leaves the old file whole."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import os
+import re
+import tempfile
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from edgeopt.errors import InstanceError
+from edgeopt.instances.base import Instance, problem, problem_names
+
+T = TypeVar("T")
+
+UNITS = {
+    "_s": "s",
+    "_hz": "Hz",
+    "_bytes": "B",
+    "_flops": "FLOP/s",
+    "_w": "W",
+    "_w_per_hz": "W/Hz",
+    "_tokens": "tokens",
+    "_gain": "power gain",
+    "_bit": "bit",
+    "_j": "J",
+    "_m": "m",
+}
+"""Unit by the ending of a field's name."""
+
+
+def read(path: str | os.PathLike[str]) -> Any:
+    """Read an instance file: JSON (``.json``, ``.json.gz``) or the array form (``.npz``).
+
+    Returns
+    -------
+    Instance
+        Of the problem that the file names in its field ``edgeopt``.
+
+    Raises
+    ------
+    InstanceError
+        If the file cannot be read or is not a valid instance; names file, field, value and unit.
+    """
+    data, where = read_bytes(path), os.fspath(path)
+    return problem(_problem_of(data, where)).decode(data, where)
+
+
+def read_bytes(path: str | os.PathLike[str]) -> bytes:
+    """Content of a file, unpacked when it is gzip.
+
+    Raises
+    ------
+    InstanceError
+        If it cannot be read.
+    """
+    try:
+        data = Path(path).read_bytes()
+        return gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
+    except OSError as error:
+        raise InstanceError(f"{os.fspath(path)}: {error.strerror or error}") from error
+    except EOFError as error:
+        raise InstanceError(f"{os.fspath(path)}: the gzip file is cut short; write it again") from error
+
+
+def _problem_of(data: bytes, where: str) -> str:
+    if not data.strip():
+        raise InstanceError(f"{where}: the file is empty")
+    head = _array_header(data, where) if data[:4] == b"PK\x03\x04" else data
+    known = f"an instance names its problem there: {', '.join(problem_names())}"
+
+    class Kind(msgspec.Struct):
+        edgeopt: Any = None
+
+    try:
+        kind = msgspec.json.decode(head, type=Kind).edgeopt
+    except msgspec.ValidationError:
+        raise InstanceError(f"{where}: must hold one JSON object with a field 'edgeopt'; {known}") from None
+    except msgspec.DecodeError as error:
+        raise InstanceError(f"{where}: not valid JSON: {_json_place(head, error)}") from error
+    if kind not in problem_names():
+        raise InstanceError(f"{where}: edgeopt = {kind!r}: {known}")
+    return str(kind)
+
+
+def _array_header(data: bytes, where: str) -> bytes:
+    import numpy as np
+
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+            head: bytes = archive["header"].tobytes()
+            return head
+    except (KeyError, ValueError, OSError) as error:
+        raise InstanceError(f"{where}: not the array form of an instance: {error}") from error
+
+
+def decode_json(data: bytes, kind: type[T], where: str) -> T:
+    """JSON bytes as a msgspec struct, with errors that name file, field, value and unit.
+
+    Raises
+    ------
+    InstanceError
+        If the bytes are not JSON, or do not fit the type.
+    """
+    try:
+        content = msgspec.json.decode(data, type=kind)
+    except msgspec.ValidationError as error:
+        raise InstanceError(f"{where}: {_explain(str(error), data)}") from error
+    except msgspec.DecodeError as error:
+        raise InstanceError(f"{where}: not valid JSON: {_json_place(data, error)}") from error
+    version, newest = getattr(content, "version", 1), 1
+    if version != newest:
+        raise InstanceError(f"{where}: version = {version}: this edgeopt reads version {newest}; update edgeopt")
+    return content
+
+
+def _json_place(data: bytes, error: Exception) -> str:
+    """Line and column where JSON breaks, from the standard library's parser, which knows."""
+    try:
+        json.loads(data)
+    except json.JSONDecodeError as place:
+        return f"{place.msg} at line {place.lineno}, column {place.colno}"
+    except UnicodeDecodeError as place:
+        return f"not UTF-8 at byte {place.start}"
+    return str(error)
+
+
+def _explain(text: str, data: bytes) -> str:
+    """A msgspec message ``... - at `$.nodes[0].x``` as ``nodes[0].x = value (unit): ...``."""
+    message, _, path = text.partition(" - at `$")
+    path = path.rstrip("`").lstrip(".")
+    if not path:
+        return message
+    value: Any = json.loads(data)
+    for key, index in re.findall(r"([^.\[\]]+)|\[(\d+)\]", path):
+        try:
+            value = value[key] if key else value[int(index)]
+        except (KeyError, IndexError, TypeError):
+            return f"{path}: {message}"
+    shown = json.dumps(value)
+    if isinstance(value, dict):
+        return f"{path}: {message}"
+    return f"{path} = {shown if len(shown) <= 60 else shown[:57] + '...'}{_unit(path)}: {message}"
+
+
+def _unit(path: str) -> str:
+    field = re.sub(r"\[\d+\]$", "", path.rpartition(".")[2])
+    ending = max((end for end in UNITS if field.endswith(end)), key=len, default=None)
+    return f" ({UNITS[ending]})" if ending else ""
+
+
+def write(content: Instance, path: str | os.PathLike[str]) -> None:
+    """Write an instance; the ending chooses ``.json``, ``.json.gz`` or the array form ``.npz``.
+
+    The file appears whole or not at all: a killed write leaves the old one as it was.
+
+    Raises
+    ------
+    InstanceError
+        If the ending is unknown or the file cannot be written.
+    """
+    name = os.fspath(path)
+    if name.endswith(".npz"):
+        data = problem(content.problem).encode_arrays(content)
+    elif name.endswith((".json", ".json.gz")):
+        data = problem(content.problem).encode(content)
+    else:
+        raise InstanceError(f"{name}: the ending must be .json, .json.gz or .npz")
+    write_bytes(data, path)
+
+
+def write_bytes(data: bytes, path: str | os.PathLike[str]) -> None:
+    """Replace a file's content in one step; gzip when the name ends in ``.gz``.
+
+    Raises
+    ------
+    InstanceError
+        If the file cannot be written.
+    """
+    target = Path(path)
+    if target.name.endswith(".gz"):
+        data = gzip.compress(data, mtime=0)
+    try:
+        handle, temporary = tempfile.mkstemp(dir=target.parent or ".", prefix=f".{target.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            umask = os.umask(0)
+            os.umask(umask)
+            os.chmod(temporary, 0o666 & ~umask)
+            os.replace(temporary, target)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise InstanceError(f"{target}: cannot write: {error.strerror or error}") from error

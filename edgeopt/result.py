@@ -1,0 +1,153 @@
+"""What a solver answers and what edgeopt has checked of it: value and bound, labelled apart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class ValueEvidence(StrEnum):
+    """What stands behind a value."""
+
+    CLAIMED = "claimed"
+    """The solver said so; its solution failed the exact check or there is none."""
+    CHECKED = "checked"
+    """Exactly feasible, objective recomputed in exact arithmetic."""
+
+
+class BoundEvidence(StrEnum):
+    """What stands behind a bound."""
+
+    CLAIMED = "claimed"
+    """One solver's word."""
+    AGREED = "agreed"
+    """Two independent exact solvers said the same with both gaps 0."""
+    PROVED = "proved"
+    """Replayed in exact arithmetic."""
+
+
+class Termination(StrEnum):
+    """Why a solver stopped."""
+
+    COMPLETE = "complete"
+    """It ran to its end: an exact solver searched everything, a heuristic finished."""
+    TIME_LIMIT = "time_limit"
+    NODE_LIMIT = "node_limit"
+    INTERRUPTED = "interrupted"
+    INFEASIBLE = "infeasible"
+    UNBOUNDED = "unbounded"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a solver function returns; `edgeopt.solve` turns it into a `Result` by checking it.
+
+    Attributes
+    ----------
+    solution : object or None
+        The incumbent, of the problem's solution type.
+    claimed_value : int or float or None
+        The objective the solver reports for `solution`; None when it reports none.
+    bound : int or float or None
+        No solution is better than this; None when the solver has no bound.
+    bound_evidence : BoundEvidence or None
+        Label of `bound`; a solver on its own can only claim, unless it hands out a proof.
+    termination : Termination
+    effort : mapping of str to int or float
+        Counts of the work done (nodes visited, linear programs, ...).
+    proof : object or None
+        What `edgeopt.certify` replays to turn the bound into a theorem.
+    message : str
+        What a person should know, e.g. the words of an outside solver that failed.
+    """
+
+    solution: Any | None
+    claimed_value: float | None = None
+    bound: float | None = None
+    bound_evidence: BoundEvidence | None = None
+    termination: Termination = Termination.COMPLETE
+    effort: Mapping[str, float] = field(default_factory=dict)
+    proof: Any | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A solver's answer after the exact check.
+
+    Attributes
+    ----------
+    problem, instance, digest : str
+        Problem name, instance name, and SHA-256 of the instance's content.
+    solver : str
+        Registered name of the solver.
+    sense : {"max", "min"}
+        Whether the problem maximises or minimises.
+    solution : object or None
+        Checked solution, or None.
+    value : int or float or None
+        Objective of `solution`, recomputed; None without a solution.
+    value_evidence : ValueEvidence or None
+    bound : int or float or None
+        Bound on the optimum; None when there is none (never 0 for lack of one).
+    bound_evidence : BoundEvidence or None
+    termination : Termination
+    seconds : float
+        Wall-clock time of the solver, without the check.
+    effort : mapping
+    options : mapping
+        The options the solver was called with.
+    proof : object or None
+    message : str
+        What went wrong, if anything did.
+    """
+
+    problem: str
+    instance: str
+    digest: str
+    solver: str
+    sense: str
+    solution: Any | None
+    value: float | None
+    value_evidence: ValueEvidence | None
+    bound: float | None
+    bound_evidence: BoundEvidence | None
+    termination: Termination
+    seconds: float
+    effort: Mapping[str, float] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    proof: Any | None = None
+    message: str = ""
+
+    @property
+    def evidence(self) -> str | None:
+        """Label of the bound, ``checked`` where there is no bound, None where nothing was checked."""
+        if self.bound_evidence is not None:
+            return str(self.bound_evidence)
+        return None if self.value_evidence is None else str(self.value_evidence)
+
+    @property
+    def closed(self) -> bool:
+        """Whether a checked value meets the bound."""
+        return self.value_evidence is ValueEvidence.CHECKED and self.value is not None and self.value == self.bound
+
+    def summary(self) -> str:
+        """One line a person can read, with the evidence behind each number."""
+        if self.value is None:
+            text = f"{self.solver}: no solution ({self.termination})"
+        else:
+            text = f"{self.solver} {self.value:g} ({self.value_evidence})"
+        if self.bound is not None:
+            if self.closed:
+                text += f", optimal ({self.bound_evidence})"
+            else:
+                text += f" of at {'most' if self.sense == 'max' else 'least'} {self.bound:g} ({self.bound_evidence})"
+        if self.termination is not Termination.COMPLETE and self.value is not None:
+            text += f", stopped: {self.termination}"
+        return f"{text}, {self.seconds:.3g} s" + (f"; {self.message}" if self.message else "")
+
+    def __str__(self) -> str:
+        return self.summary()

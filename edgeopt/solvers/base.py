@@ -1,0 +1,288 @@
+"""The one signature of every solver, the registry, and the dispatcher that checks each answer."""
+
+from __future__ import annotations
+
+import inspect
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib import import_module
+from importlib.metadata import entry_points
+from types import FrameType
+from typing import Any
+
+from edgeopt.errors import InstanceError, UnknownNameError
+from edgeopt.instances.base import Instance, problem
+from edgeopt.result import Answer, BoundEvidence, Result, Termination, ValueEvidence
+
+SolverFunction = Callable[..., Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class SolverInfo:
+    """A line of the registry.
+
+    Attributes
+    ----------
+    name, problem : str
+        What the user calls it, and the problem it solves.
+    load : str or callable
+        ``module:function`` (imported on first use) or the function itself. It is called as
+        ``function(instance, control, **options)`` and returns an `Answer`.
+    exact : bool
+        Whether a complete run is optimal.
+    guarantee : str or None
+        Proved ratio of value to optimum, as a fraction such as ``1/2``.
+    description : str
+        One line for ``edgeopt solvers``.
+    """
+
+    name: str
+    problem: str
+    load: str | SolverFunction
+    exact: bool = False
+    guarantee: str | None = None
+    description: str = ""
+
+    def function(self) -> SolverFunction:
+        """The solver function, imported now."""
+        if not isinstance(self.load, str):
+            return self.load
+        module, _, name = self.load.partition(":")
+        function: SolverFunction = getattr(import_module(module), name)
+        return function
+
+
+_registered: dict[str, dict[str, SolverInfo]] = {}
+
+
+def register(info: SolverInfo) -> None:
+    """Add a solver of one's own; it then has the command line, the tests and the benchmarks."""
+    solvers(info.problem)[info.name] = info
+
+
+def solvers(problem_name: str) -> dict[str, SolverInfo]:
+    """All solvers of a problem by name: ours, registered ones, and those of installed plug-ins.
+
+    A plug-in is a package with an entry point in the group ``edgeopt.solvers`` that names a `SolverInfo`.
+    """
+    if problem_name not in _registered:
+        problem(problem_name)
+        ours = import_module(f"edgeopt.solvers.{problem_name}").SOLVERS
+        plugins = (point.load() for point in entry_points(group="edgeopt.solvers"))
+        found = [*ours, *(info for info in plugins if info.problem == problem_name)]
+        _registered[problem_name] = {info.name: info for info in found}
+    return _registered[problem_name]
+
+
+def solver(problem_name: str, name: str) -> SolverInfo:
+    """The registered solver of that name.
+
+    Raises
+    ------
+    UnknownNameError
+        If the problem has no such solver.
+    """
+    known = solvers(problem_name)
+    if name not in known:
+        raise UnknownNameError(f"no solver {name!r} for {problem_name}; there are: {', '.join(sorted(known))}")
+    return known[name]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A report from inside a running solver."""
+
+    solver: str
+    seconds: float
+    value: float | None
+    bound: float | None
+
+
+@dataclass(slots=True)
+class Control:
+    """What a solver function is given besides the instance: limits, seed, start, and ears.
+
+    Attributes
+    ----------
+    time_limit : float or None
+        Wall-clock limit (s), from `started`.
+    seed, workers : int
+        Random seed and number of threads.
+    start : object or None
+        A solution to start from.
+    listener : callable or None
+        Hears every `report`.
+    """
+
+    solver: str = ""
+    time_limit: float | None = None
+    seed: int = 0
+    workers: int = 1
+    start: Any | None = None
+    listener: Callable[[Progress], None] | None = None
+    started: float = field(default_factory=time.perf_counter)
+    interrupted: bool = False
+
+    def seconds(self) -> float:
+        """Time since the start (s)."""
+        return time.perf_counter() - self.started
+
+    def remaining(self) -> float | None:
+        """Time left (s, not negative), or None without a limit."""
+        return None if self.time_limit is None else max(0.0, self.time_limit - self.seconds())
+
+    def stop(self) -> bool:
+        """Whether the solver should return its best now: interrupted or out of time."""
+        return self.interrupted or (self.time_limit is not None and self.seconds() >= self.time_limit)
+
+    def stopped_by(self) -> Termination:
+        """The termination to report after `stop` was true."""
+        return Termination.INTERRUPTED if self.interrupted else Termination.TIME_LIMIT
+
+    def report(self, value: float | None, bound: float | None = None) -> None:
+        """Tell the listener the incumbent's value and the bound."""
+        if self.listener is not None:
+            self.listener(Progress(self.solver, self.seconds(), value, bound))
+
+
+@contextmanager
+def _interruptible(control: Control) -> Iterator[None]:
+    """Turn the first Ctrl-C into a flag that solvers poll; the second one kills as usual."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = signal.getsignal(signal.SIGINT)
+    if not callable(previous):  # ignored, or set outside Python: leave it so
+        yield
+        return
+
+    def handler(number: int, frame: FrameType | None) -> None:
+        control.interrupted = True
+        signal.signal(signal.SIGINT, previous)
+
+    signal.signal(signal.SIGINT, handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+def solve(
+    instance: Instance,
+    solver_name: str | None = None,
+    *,
+    time_limit: float | None = None,
+    seed: int = 0,
+    workers: int = 1,
+    progress: Callable[[Progress], None] | None = None,
+    start: Any | None = None,
+    **options: Any,
+) -> Result:
+    """Solve an instance with a registered solver and check the answer in exact integers.
+
+    Parameters
+    ----------
+    instance : Instance
+        What to solve.
+    solver_name : str, optional
+        A name from ``edgeopt solvers``; the problem's default when not given.
+    time_limit : float, optional
+        Wall-clock limit (s). At the limit the best solution so far comes back.
+    seed : int
+        Same seed, one worker, no time limit: same answer.
+    workers : int
+        Threads for solvers that can use them.
+    progress : callable, optional
+        Called with a `Progress` now and then.
+    start : solution, optional
+        A solution to start from, for solvers that can use one.
+    **options
+        Options of the solver, see its page.
+
+    Returns
+    -------
+    Result
+        Value and bound, each labelled with its evidence.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such solver.
+    AssumptionError
+        If the instance is outside the solver's assumptions.
+    InstanceError
+        If an option or limit is not usable.
+    """
+    family = problem(instance.problem)
+    info = solver(instance.problem, solver_name or family.default_solver)
+    if time_limit is not None and not time_limit >= 0:
+        raise InstanceError(f"time_limit = {time_limit} (s): must be 0 or more")
+    if workers < 1:
+        raise InstanceError(f"workers = {workers}: must be 1 or more")
+    function = info.function()
+    control = Control(info.name, time_limit, seed, workers, start, progress)
+    with _interruptible(control):
+        try:
+            answer = function(instance, control, **options)
+        except TypeError as error:
+            _refuse_unknown_options(info, function, options, error)
+            raise
+    seconds = control.seconds()
+    return checked(instance, info.name, answer, seconds, options)
+
+
+def _refuse_unknown_options(
+    info: SolverInfo, function: SolverFunction, options: Mapping[str, Any], error: TypeError
+) -> None:
+    """Say clearly that an option does not exist, if that is what the TypeError was about."""
+    known = list(inspect.signature(function).parameters)[2:]
+    unknown = sorted(set(options) - set(known))
+    if unknown:
+        has = f"it has: {', '.join(known)}" if known else "it has none"
+        raise InstanceError(f"solver {info.name} has no option {unknown[0]!r}; {has}") from error
+
+
+def checked(
+    instance: Instance, name: str, answer: Answer, seconds: float, options: Mapping[str, Any] | None = None
+) -> Result:
+    """Recompute an answer's value, hold its claims against it, and name every contradiction."""
+    family = problem(instance.problem)
+    value: float | None = None
+    evidence: ValueEvidence | None = None
+    bound, bound_evidence = answer.bound, answer.bound_evidence
+    if bound is not None and bound_evidence is None:
+        bound_evidence = BoundEvidence.CLAIMED
+    refuted = []
+    if answer.solution is not None:
+        value = family.value(instance, answer.solution)
+        broken = family.compiled_violations(instance, answer.solution)
+        evidence = ValueEvidence.CLAIMED if broken else ValueEvidence.CHECKED
+        refuted += [f"{name} returned a solution that breaks {item}" for item in broken[:3]]
+        if answer.claimed_value is not None and answer.claimed_value != value:
+            refuted.append(f"{name} claimed the value {answer.claimed_value:g}, its solution has {value:g}")
+        better = bound is not None and (value > bound if family.sense == "max" else value < bound)
+        if better and not broken:
+            refuted.append(f"{name} claimed the bound {bound:g}, its own checked solution has {value:g}")
+            bound = bound_evidence = None
+    return Result(
+        problem=instance.problem,
+        instance=instance.name,
+        digest=instance.digest,
+        solver=name,
+        sense=family.sense,
+        solution=answer.solution,
+        value=value,
+        value_evidence=evidence,
+        bound=bound,
+        bound_evidence=bound_evidence,
+        termination=Termination.ERROR if refuted else answer.termination,
+        seconds=seconds,
+        effort=answer.effort,
+        options=dict(options or {}),
+        proof=answer.proof,
+        message="; ".join(filter(None, [answer.message, *refuted])),
+    )
