@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
-from edgeopt.errors import InstanceError
+from edgeopt.errors import InstanceError, UnknownNameError
 from edgeopt.instances import io as files
 from edgeopt.instances.batching.instance import BatchingInstance, Node, Requests, accept_columns
 from edgeopt.system import catalogue
@@ -173,7 +173,7 @@ def _node(content: BatchingHeader, index: int) -> Node:
 def _built_in(field: str, name: str, lookup: Callable[[], T]) -> T:
     try:
         return lookup()
-    except ValueError as error:
+    except (UnknownNameError, ValueError) as error:
         raise InstanceError(f"{field} = {name!r}: {error}") from error
 
 

@@ -242,12 +242,12 @@ def _rescaled(instance: BatchingInstance, regime: Regime, load: float) -> Batchi
         tight_compute = 0.95 if regime in ("both", "all") else 1.25
         speed = tight_compute * each * work * host.quantization.time_factor / max(budget_s, 0.1)
         efficiency = spectral_efficiency(
-            host.user_power_w, requests.uplink_gain[j], host.uplink_bandwidth_hz, instance.noise_w_per_hz
+            host.user_power_w, requests.uplink_gain[j], instance.noise_w_per_hz, host.uplink_bandwidth_hz
         )
         need = np.sort(requests.prompt_tokens * instance.bits_per_token / instance.uplink_slot_s / efficiency)
         band = need[: int(min(count, each + 1))].sum() * (loose if regime == "compute" else 1.6)
         worst = spectral_efficiency(
-            host.node_power_w, requests.downlink_gain[j].min(), host.downlink_bandwidth_hz, instance.noise_w_per_hz
+            host.node_power_w, requests.downlink_gain[j].min(), instance.noise_w_per_hz, host.downlink_bandwidth_hz
         )
         tokens = each * float(requests.output_tokens.mean())
         down = tokens * (0.85 if regime == "all" else loose) * instance.bits_per_token / instance.downlink_slot_s
