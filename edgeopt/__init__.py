@@ -12,21 +12,26 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from edgeopt.certify.compare import Comparison as Comparison
+    from edgeopt.certify.compare import certify as certify
     from edgeopt.instances.base import Violation as Violation
     from edgeopt.instances.base import generate as generate
     from edgeopt.instances.base import violations as violations
     from edgeopt.instances.io import read as read
     from edgeopt.instances.io import write as write
+    from edgeopt.instances.result_file import read_result as read_result
     from edgeopt.result import Result as Result
     from edgeopt.solvers.base import register as register
     from edgeopt.solvers.base import solve as solve
     from edgeopt.solvers.base import solvers as solvers
 
 _HOME = {
+    "Comparison": "edgeopt.certify.compare",
     "Result": "edgeopt.result",
     "Violation": "edgeopt.instances.base",
     "generate": "edgeopt.instances.base",
     "read": "edgeopt.instances.io",
+    "read_result": "edgeopt.instances.result_file",
     "register": "edgeopt.solvers.base",
     "solve": "edgeopt.solvers.base",
     "solvers": "edgeopt.solvers.base",
@@ -36,6 +41,8 @@ _HOME = {
 
 
 def __getattr__(name: str) -> Any:
+    if name == "certify":  # verb and room share the name: the package is callable
+        return import_module("edgeopt.certify")
     if name not in _HOME:
         raise AttributeError(f"module 'edgeopt' has no attribute {name!r}")
     value = getattr(import_module(_HOME[name]), name)
@@ -44,4 +51,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOME])
+    return sorted([*globals(), *_HOME, "certify"])

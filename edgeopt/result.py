@@ -8,6 +8,11 @@ from enum import StrEnum
 from typing import Any
 
 
+def number(value: float) -> str:
+    """A value in words: whole numbers with all their digits."""
+    return str(int(value)) if value == value // 1 else f"{value:.6g}"
+
+
 class ValueEvidence(StrEnum):
     """What stands behind a value."""
 
@@ -139,12 +144,14 @@ class Result:
         if self.value is None:
             text = f"{self.solver}: no solution ({self.termination})"
         else:
-            text = f"{self.solver} {self.value:g} ({self.value_evidence})"
+            text = f"{self.solver} {number(self.value)} ({self.value_evidence})"
         if self.bound is not None:
             if self.closed:
                 text += f", optimal ({self.bound_evidence})"
             else:
-                text += f" of at {'most' if self.sense == 'max' else 'least'} {self.bound:g} ({self.bound_evidence})"
+                text += (
+                    f" of at {'most' if self.sense == 'max' else 'least'} {number(self.bound)} ({self.bound_evidence})"
+                )
         if self.termination is not Termination.COMPLETE and self.value is not None:
             text += f", stopped: {self.termination}"
         return f"{text}, {self.seconds:.3g} s" + (f"; {self.message}" if self.message else "")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import pkgutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from edgeopt.errors import InstanceError, UnknownNameError
+
+if TYPE_CHECKING:
+    from edgeopt.instances.program import Program
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,22 @@ class Instance(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class TextFormat:
+    """A published file format of others that a problem reads besides its own.
+
+    Attributes
+    ----------
+    decode : callable
+        File content, file name for errors, and keyword options of the format, to an instance.
+    fits : callable
+        Whether a file's content looks like this format, for files whose format is not named.
+    """
+
+    decode: Callable[..., Any]
+    fits: Callable[[bytes], bool]
+
+
+@dataclass(frozen=True, slots=True)
 class Problem:
     """The functions that make a package under `edgeopt.instances` a problem.
 
@@ -55,6 +74,7 @@ class Problem:
     name : str
         The one name of the problem, everywhere.
     sense : {"max", "min"}
+        Of every instance, unless an instance has a field `sense` of its own; see `sense_of`.
     objective : str
         What the value counts, in words.
     decode, encode, encode_arrays : callable
@@ -72,6 +92,10 @@ class Problem:
         Keyword options and a seed to an instance.
     schema : callable
         JSON Schema of the instance file.
+    program : callable or None
+        The instance in the common form that proofs speak of, where the problem has one.
+    formats : mapping of str to TextFormat
+        Published formats of others, by name.
     default_solver, exact_solver : str
         What ``solve`` runs and what ``certify`` compares with when nothing is named.
     """
@@ -91,6 +115,8 @@ class Problem:
     schema: Callable[[], Mapping[str, Any]]
     default_solver: str
     exact_solver: str
+    program: Callable[[Any], Program] | None = None
+    formats: Mapping[str, TextFormat] = field(default_factory=dict)
 
 
 def problem_names() -> list[str]:
@@ -114,6 +140,12 @@ def problem(name: str) -> Problem:
             raise
         raise UnknownNameError(f"no problem {name!r}; there are: {', '.join(problem_names())}") from None
     return found
+
+
+def sense_of(instance: Instance) -> str:
+    """``max`` or ``min``: the instance's own sense where the problem leaves it to the instance, else the problem's."""
+    own: str | None = getattr(instance, "sense", None)
+    return own or problem(instance.problem).sense
 
 
 def violations(instance: Instance, solution: Any) -> list[Violation]:

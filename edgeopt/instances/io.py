@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import inspect
 import io
 import json
 import os
@@ -13,8 +14,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from edgeopt.errors import InstanceError
-from edgeopt.instances.base import Instance, problem, problem_names
+from edgeopt.errors import InstanceError, UnknownNameError
+from edgeopt.instances.base import Instance, TextFormat, problem, problem_names
+from edgeopt.result import Result
 
 T = TypeVar("T")
 
@@ -34,21 +36,62 @@ UNITS = {
 """Unit by the ending of a field's name."""
 
 
-def read(path: str | os.PathLike[str]) -> Any:
-    """Read an instance file: JSON (``.json``, ``.json.gz``) or the array form (``.npz``).
+def read(path: str | os.PathLike[str], *, format: str | None = None, **options: Any) -> Any:
+    """Read an instance file: JSON (``.json``, ``.json.gz``), the array form (``.npz``), or a format of others.
+
+    Parameters
+    ----------
+    path : str or path
+    format : str, optional
+        A published format, such as ``orlib-gap``; guessed from the content of the file when not given.
+    **options
+        Options of that format, such as ``sense`` or ``problem`` (which one, in a file that holds several).
 
     Returns
     -------
     Instance
-        Of the problem that the file names in its field ``edgeopt``.
+        Of the problem that the file names in its field ``edgeopt``, or that the format belongs to.
 
     Raises
     ------
     InstanceError
         If the file cannot be read or is not a valid instance; names file, field, value and unit.
+    UnknownNameError
+        If there is no such format.
     """
     data, where = read_bytes(path), os.fspath(path)
-    return problem(_problem_of(data, where)).decode(data, where)
+    name = format or _guess(data, where)
+    if name is None:
+        if options:
+            raise InstanceError(f"{where}: {next(iter(options))}: edgeopt's own files take no options of a format")
+        return problem(_problem_of(data, where)).decode(data, where)
+    known = text_formats()
+    if name not in known:
+        raise UnknownNameError(f"no format {name!r}; there are: {', '.join(known)}")
+    takes = list(inspect.signature(known[name].decode).parameters)[2:]
+    for option in options:
+        if option not in takes:
+            raise InstanceError(f"{where}: the format {name} has no option {option!r}; it has: {', '.join(takes)}")
+    return known[name].decode(data, where, **options)
+
+
+def text_formats() -> dict[str, TextFormat]:
+    """Every published format of others that some problem reads, by name."""
+    return {name: form for family in problem_names() for name, form in problem(family).formats.items()}
+
+
+def _guess(data: bytes, where: str) -> str | None:
+    """The format of others that the content looks like; None for our own, and where nothing fits."""
+    if not data.strip() or data.lstrip()[:1] in b"{[" or data[:4] == b"PK\x03\x04":
+        return None
+    fitting = [name for name, form in text_formats().items() if form.fits(data)]
+    if len(fitting) > 1:
+        raise InstanceError(f"{where}: may be {' or '.join(fitting)}; say which with the format")
+    if not fitting and data.lstrip()[:1].isdigit():
+        raise InstanceError(
+            f"{where}: numbers in none of the formats {', '.join(text_formats())}; name the format to hear what is wrong"
+        )
+    return fitting[0] if fitting else None
 
 
 def read_bytes(path: str | os.PathLike[str]) -> bytes:
@@ -154,17 +197,25 @@ def _unit(path: str) -> str:
     return f" ({UNITS[ending]})" if ending else ""
 
 
-def write(content: Instance, path: str | os.PathLike[str]) -> None:
-    """Write an instance; the ending chooses ``.json``, ``.json.gz`` or the array form ``.npz``.
+def write(content: Any, path: str | os.PathLike[str], *, instance: Instance | None = None) -> None:
+    """Write an instance, or with `instance` given a result of it.
 
-    The file appears whole or not at all: a killed write leaves the old one as it was.
+    The ending chooses ``.json``, ``.json.gz`` or, for instances, the array form ``.npz``. The file appears
+    whole or not at all: a killed write leaves the old one as it was.
 
     Raises
     ------
     InstanceError
-        If the ending is unknown or the file cannot be written.
+        If the ending is unknown, the file cannot be written, or a result comes without its instance.
     """
     name = os.fspath(path)
+    if isinstance(content, Result):
+        from edgeopt.instances.result_file import write_result
+
+        if instance is None:
+            raise InstanceError(f"{name}: a result is written with its instance: write(result, path, instance=...)")
+        write_result(instance, content, path)
+        return
     if name.endswith(".npz"):
         data = problem(content.problem).encode_arrays(content)
     elif name.endswith((".json", ".json.gz")):

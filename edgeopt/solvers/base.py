@@ -15,8 +15,8 @@ from types import FrameType
 from typing import Any
 
 from edgeopt.errors import InstanceError, UnknownNameError
-from edgeopt.instances.base import Instance, problem
-from edgeopt.result import Answer, BoundEvidence, Result, Termination, ValueEvidence
+from edgeopt.instances.base import Instance, problem, problem_names, sense_of
+from edgeopt.result import Answer, BoundEvidence, Result, Termination, ValueEvidence, number
 
 SolverFunction = Callable[..., Answer]
 
@@ -70,7 +70,8 @@ def solvers(problem_name: str) -> dict[str, SolverInfo]:
     A plug-in is a package with an entry point in the group ``edgeopt.solvers`` that names a `SolverInfo`.
     """
     if problem_name not in _registered:
-        problem(problem_name)
+        if problem_name not in problem_names():
+            problem(problem_name)  # says which there are; one that exists is not imported to list its solvers
         ours = import_module(f"edgeopt.solvers.{problem_name}").SOLVERS
         plugins = (point.load() for point in entry_points(group="edgeopt.solvers"))
         found = [*ours, *(info for info in plugins if info.problem == problem_name)]
@@ -250,7 +251,7 @@ def checked(
     instance: Instance, name: str, answer: Answer, seconds: float, options: Mapping[str, Any] | None = None
 ) -> Result:
     """Recompute an answer's value, hold its claims against it, and name every contradiction."""
-    family = problem(instance.problem)
+    family, sense = problem(instance.problem), sense_of(instance)
     value: float | None = None
     evidence: ValueEvidence | None = None
     bound, bound_evidence = answer.bound, answer.bound_evidence
@@ -263,17 +264,17 @@ def checked(
         evidence = ValueEvidence.CLAIMED if broken else ValueEvidence.CHECKED
         refuted += [f"{name} returned a solution that breaks {item}" for item in broken[:3]]
         if answer.claimed_value is not None and answer.claimed_value != value:
-            refuted.append(f"{name} claimed the value {answer.claimed_value:g}, its solution has {value:g}")
-        better = bound is not None and (value > bound if family.sense == "max" else value < bound)
+            refuted.append(f"{name} claimed the value {number(answer.claimed_value)}, its solution has {number(value)}")
+        better = bound is not None and (value > bound if sense == "max" else value < bound)
         if better and not broken:
-            refuted.append(f"{name} claimed the bound {bound:g}, its own checked solution has {value:g}")
+            refuted.append(f"{name} claimed the bound {number(bound)}, its own checked solution has {number(value)}")
             bound = bound_evidence = None
     return Result(
         problem=instance.problem,
         instance=instance.name,
         digest=instance.digest,
         solver=name,
-        sense=family.sense,
+        sense=sense,
         solution=answer.solution,
         value=value,
         value_evidence=evidence,

@@ -1,7 +1,7 @@
 """The batching problem: LLM requests over edge nodes, as many as possible served on time (OT-GAH, P1)."""
 
 from edgeopt.instances.base import Problem
-from edgeopt.instances.batching import check, file, generate, schedule
+from edgeopt.instances.batching import check, file, generate, program, schedule
 from edgeopt.instances.batching.instance import BatchingInstance, Node, Requests
 from edgeopt.instances.batching.node import NodeProblem
 from edgeopt.instances.batching.schedule import Schedule
@@ -22,6 +22,7 @@ PROBLEM = Problem(
     schema=file.schema,
     default_solver="gah",
     exact_solver="highs",
+    program=program.program,
 )
 
 __all__ = ["PROBLEM", "BatchingInstance", "Node", "NodeProblem", "Requests", "Schedule"]

@@ -145,8 +145,7 @@ def generate(
         downlink_rule=downlink_rule,
         source=f"edgeopt generate batching, {regime} setting, seed {seed}",
     )
-    if regime != "paper" and count:
-        instance = _rescaled(instance, regime, load)
+    instance = rescaled(instance, regime, load)
     return CORNERS[corner](instance) if corner else instance
 
 
@@ -222,16 +221,20 @@ def _accepted(
     return accept_columns([tuple(np.array(hosted)[row].tolist()) for row in wanted])
 
 
-def _rescaled(instance: BatchingInstance, regime: Regime, load: float) -> BatchingInstance:
+def rescaled(instance: BatchingInstance, regime: Regime, load: float) -> BatchingInstance:
     """Capacities such that about `load` of the requests fit, with the resources of `regime` scarce.
 
-    Bands scale together with the transmit power, so the spectral efficiency stays as drawn.
+    The ``paper`` setting and an instance without requests stay as they are. Bands scale together with the
+    transmit power, so the spectral efficiency stays as drawn.
     """
     requests = instance.requests
     count = len(requests)
+    if regime == "paper" or not count:
+        return instance
     each = 12.0 if regime == "fixed" else max(1.0, load * count / len(instance.nodes))
     loose = 50.0
-    budget_s = float(np.median(requests.deadline_s)) - instance.uplink_slot_s - instance.downlink_slot_s
+    slots_s = instance.uplink_slot_s + instance.downlink_slot_s
+    budget_s = min(float(np.median(requests.deadline_s)) - slots_s, instance.compute_slot_s)
     hosts = []
     for j, host in enumerate(instance.nodes):
         work = float(

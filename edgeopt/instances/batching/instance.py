@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,6 +58,9 @@ class Node:
     downlink_bandwidth_hz: float
     user_power_w: float
     node_power_w: float
+
+    def __post_init__(self) -> None:
+        _as_floats(self)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -146,6 +149,7 @@ class BatchingInstance:
     source: str = ""
 
     def __post_init__(self) -> None:
+        _as_floats(self)
         _validate(self)
         for column in self.requests.columns().values():
             column.setflags(write=False)
@@ -176,6 +180,14 @@ class BatchingInstance:
         by_set = np.array([names is None or model in names for names in requests.accept_sets], dtype=bool)
         covered = ~np.isnan(requests.uplink_gain[node])
         return np.asarray(by_set[requests.accepts] & covered)
+
+
+def _as_floats(owner: Any) -> None:
+    """Make whole numbers given for float fields floats, so that a file reads back with the same digest."""
+    for field in fields(owner):
+        value = getattr(owner, field.name)
+        if field.type == "float" and isinstance(value, int):
+            object.__setattr__(owner, field.name, float(value))
 
 
 def accept_columns(wanted: Sequence[tuple[str, ...] | None]) -> tuple[IntArray, tuple[tuple[str, ...] | None, ...]]:

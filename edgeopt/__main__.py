@@ -1,0 +1,5 @@
+"""``python -m edgeopt``: the command line."""
+
+from edgeopt.cli import main
+
+main()

@@ -1,0 +1,5 @@
+"""``python -m edgeopt.cli`` is the program ``edgeopt``."""
+
+from edgeopt.cli import main
+
+main()

@@ -1,0 +1,65 @@
+"""Proof objects that solvers hand out; `edgeopt.certify` rounds and replays them, only the replay is believed.
+
+A proof is a tree over a `edgeopt.instances.program.Program` (written here for ``max``; ``min`` is its mirror image).
+An inner vertex splits the feasible sets in two; a leaf bounds what its sets can reach by prices:
+
+for any ``pi >= 0`` (free where exactly one choice a group is required) and any ``y >= 0``
+
+    sum_g pi_g + sum_b max_T min_y [ y . cap_b(T) + sum_{k in b, budget_k >= T} (profit_k - pi_{g(k)} - y . weight_k)^+ ]
+
+is an upper bound, where ``T`` runs over the budgets possible for bin ``b`` in the leaf and ``cap_b(T)`` is the bin's
+capacity with the last resource lowered to ``T``. A choice fixed to 1 counts without the ``^+``, one fixed to 0 not at
+all. Floats here are only suggestions: after rounding to rationals the formula holds for whatever they are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Leaf:
+    """Prices that bound every feasible set of a leaf.
+
+    Attributes
+    ----------
+    prices : (G,) float64
+        ``pi``: price of each group.
+    multipliers : tuple of (M_b, D) float64
+        For each bin the vectors ``y`` among which the best is taken threshold by threshold; at least one a bin.
+    """
+
+    prices: FloatArray
+    multipliers: tuple[FloatArray, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ChoiceSplit:
+    """Branch on a choice: `without` it, or `with_` it."""
+
+    choice: int
+    without: Tree
+    with_: Tree
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ThresholdSplit:
+    """Branch on a bin's deadline threshold, the least budget of the choices in it.
+
+    `late`: every choice in the bin has a budget of at least `threshold`, so those with less are out.
+    `early`: some choice has less, so the last resource sums to at most the largest budget below `threshold`
+    (nothing is lost: where the bin is empty or has no such choice, the set is in `late`).
+    """
+
+    bin: int
+    threshold: int
+    late: Tree
+    early: Tree
+
+
+Tree = Leaf | ChoiceSplit | ThresholdSplit

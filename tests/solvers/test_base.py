@@ -1,0 +1,177 @@
+"""The dispatcher: every answer is checked, every contradiction is named, every limit is a clear error."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import edgeopt
+from edgeopt.errors import AssumptionError, InstanceError, UnknownNameError
+from edgeopt.instances.batching import BatchingInstance, Schedule
+from edgeopt.result import Answer, BoundEvidence, Termination, ValueEvidence
+from edgeopt.solvers import base
+from edgeopt.solvers.base import Control, Progress, SolverInfo
+
+
+@pytest.fixture
+def instance() -> BatchingInstance:
+    found: BatchingInstance = edgeopt.generate("batching", seed=3, nodes=2, requests=12, regime="both")
+    return found
+
+
+@pytest.fixture
+def stub() -> Iterator[Any]:
+    """Register a solver function as ``stub`` for one test."""
+
+    def put(function: base.SolverFunction) -> None:
+        base.register(SolverInfo("stub", "batching", function))
+
+    yield put
+    base.solvers("batching").pop("stub", None)
+
+
+def honest(instance: BatchingInstance) -> Schedule:
+    solution = edgeopt.solve(instance, "gah").solution
+    assert isinstance(solution, Schedule)
+    assert solution.value > 0
+    return solution
+
+
+def test_a_checked_value_comes_with_its_evidence(instance: BatchingInstance) -> None:
+    result = edgeopt.solve(instance, "gah")
+    assert result.value_evidence is ValueEvidence.CHECKED
+    assert result.value == result.solution.value
+    assert result.bound is None
+    assert result.bound_evidence is None
+    assert result.evidence == "checked"
+    assert not edgeopt.violations(instance, result.solution)
+
+
+def test_the_default_solver_is_used_without_a_name(instance: BatchingInstance) -> None:
+    assert edgeopt.solve(instance).solver == "gah"
+
+
+def test_a_lie_about_the_value_is_named(instance: BatchingInstance, stub: Any) -> None:
+    truth = honest(instance)
+    stub(lambda i, control: Answer(truth, claimed_value=truth.value + 1))
+    result = edgeopt.solve(instance, "stub")
+    assert result.value == truth.value
+    assert result.termination is Termination.ERROR
+    assert f"claimed the value {truth.value + 1}, its solution has {truth.value}" in result.message
+
+
+def test_a_lie_about_the_bound_is_named_and_the_bound_dropped(instance: BatchingInstance, stub: Any) -> None:
+    truth = honest(instance)
+    stub(lambda i, control: Answer(truth, bound=truth.value - 1))
+    result = edgeopt.solve(instance, "stub")
+    assert result.bound is None
+    assert result.bound_evidence is None
+    assert "claimed the bound" in result.message
+
+
+def test_an_infeasible_solution_is_only_claimed(instance: BatchingInstance, stub: Any) -> None:
+    crowd = np.arange(12)
+    stub(lambda i, control: Answer(Schedule.of([crowd, []]), claimed_value=12, bound=12))
+    result = edgeopt.solve(instance, "stub")
+    assert result.value_evidence is ValueEvidence.CLAIMED
+    assert not result.closed
+    assert "optimal" not in result.summary()
+    assert "returned a solution that breaks" in result.message
+
+
+def test_a_request_on_two_nodes_is_refuted(instance: BatchingInstance, stub: Any) -> None:
+    stub(lambda i, control: Answer(Schedule.of([[0], [0]])))
+    result = edgeopt.solve(instance, "stub")
+    assert result.value_evidence is ValueEvidence.CLAIMED
+    assert "at most once" in result.message
+
+
+def test_optimal_is_said_only_where_a_checked_value_meets_the_bound(instance: BatchingInstance, stub: Any) -> None:
+    truth = honest(instance)
+    stub(lambda i, control: Answer(truth, bound=truth.value))
+    result = edgeopt.solve(instance, "stub")
+    assert result.closed
+    assert result.bound_evidence is BoundEvidence.CLAIMED
+    assert "optimal (claimed)" in result.summary()
+
+
+def test_no_solution_is_said_plainly(instance: BatchingInstance, stub: Any) -> None:
+    stub(lambda i, control: Answer(None, termination=Termination.TIME_LIMIT))
+    result = edgeopt.solve(instance, "stub")
+    assert result.value is None
+    assert result.evidence is None
+    assert "no solution (time_limit)" in result.summary()
+
+
+def test_unknown_names_are_answered_with_the_known_ones(instance: BatchingInstance) -> None:
+    with pytest.raises(UnknownNameError, match="no solver 'gahh' for batching; there are: .*gah"):
+        edgeopt.solve(instance, "gahh")
+    with pytest.raises(UnknownNameError, match="no problem 'batch'; there are: .*batching"):
+        edgeopt.generate("batch")
+    with pytest.raises(InstanceError, match="solver gah has no option 'colour'; it has: oracle, order, restarts"):
+        edgeopt.solve(instance, "gah", colour="red")
+    with pytest.raises(UnknownNameError, match="no single-node solver 'x'"):
+        edgeopt.solve(instance, "gah", oracle="x")
+
+
+def test_an_error_inside_a_solver_is_not_taken_for_a_wrong_option(instance: BatchingInstance, stub: Any) -> None:
+    def broken(instance: BatchingInstance, control: Control) -> Answer:
+        raise TypeError("inside")
+
+    stub(broken)
+    with pytest.raises(TypeError, match="inside"):
+        edgeopt.solve(instance, "stub")
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"time_limit": -1.0}, r"time_limit = -1.0 \(s\)"),
+        ({"time_limit": float("nan")}, "time_limit = nan"),
+        ({"workers": 0}, "workers = 0"),
+    ],
+)
+def test_bad_limits(instance: BatchingInstance, options: dict[str, Any], text: str) -> None:
+    with pytest.raises(InstanceError, match=text):
+        edgeopt.solve(instance, "gah", **options)
+
+
+def test_a_single_node_solver_refuses_two_nodes(instance: BatchingInstance) -> None:
+    with pytest.raises(AssumptionError, match="ot solves one node, .* has 2; use gah with oracle='ot'"):
+        edgeopt.solve(instance, "ot")
+
+
+def test_ctrl_c_returns_the_best_so_far(instance: BatchingInstance, stub: Any) -> None:
+    truth = honest(instance)
+
+    def patient(instance: BatchingInstance, control: Control) -> Answer:
+        os.kill(os.getpid(), signal.SIGINT)
+        while not control.stop():
+            pass
+        return Answer(truth, termination=control.stopped_by())
+
+    stub(patient)
+    before = signal.getsignal(signal.SIGINT)
+    result = edgeopt.solve(instance, "stub")
+    assert result.termination is Termination.INTERRUPTED
+    assert result.value == truth.value
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_time_limit_of_zero_returns_at_once_with_something_feasible(instance: BatchingInstance) -> None:
+    result = edgeopt.solve(instance, "gah", time_limit=0)
+    assert result.termination is Termination.TIME_LIMIT
+    assert result.value_evidence is ValueEvidence.CHECKED
+
+
+def test_progress_is_heard(instance: BatchingInstance) -> None:
+    heard: list[Progress] = []
+    result = edgeopt.solve(instance, "gah+", progress=heard.append)
+    assert heard
+    assert heard[-1].solver == "gah+"
+    assert max(p.value or 0 for p in heard) == result.value
