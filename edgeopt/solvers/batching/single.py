@@ -83,10 +83,12 @@ def ot_paper(
     *,
     prune: bool = True,
     compiled: bool = True,
+    variant: str = "corrected",
     node_limit: int | None = None,
 ) -> Answer:
-    """Algorithm 2 with its errata fixed; see `edgeopt.solvers.batching.ot_paper`."""
-    return _solve("ot-paper", instance, control, prune=prune, compiled=compiled, node_limit=node_limit)
+    """Algorithm 2 with its errata fixed, or a literal reading; see `edgeopt.solvers.batching.ot_paper`."""
+    options = {"prune": prune, "compiled": compiled, "variant": variant, "node_limit": node_limit}
+    return _solve("ot-paper", instance, control, **options)
 
 
 def large_bandwidth(instance: BatchingInstance, control: Control) -> Answer:
