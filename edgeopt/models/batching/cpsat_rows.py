@@ -1,0 +1,32 @@
+"""The parts that every CP-SAT formulation of the batching problem shares."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ortools.sat.python import cp_model
+
+from edgeopt.models.batching import rows
+from edgeopt.models.batching.formulation import BatchingFormulation
+
+weighted_sum = cp_model.LinearExpr.weighted_sum
+
+
+def choices(model: Any, formulation: BatchingFormulation) -> list[Any]:
+    """Literals ``x_ij`` and the objective (12): as many requests as possible."""
+    x = [model.new_bool_var("") for _ in range(formulation.first[-1])]
+    model.maximize(cp_model.LinearExpr.sum(x))
+    return x
+
+
+def capacities(model: Any, formulation: BatchingFormulation, x: list[Any]) -> None:
+    """(12a)-(12c) on every node, where they can bind."""
+    for node, begin in zip(formulation.nodes, formulation.first, strict=False):
+        for demand, capacity in rows.binding(node):
+            model.add(weighted_sum(x[begin : begin + node.size], demand.tolist()) <= capacity)
+
+
+def at_most_once(model: Any, formulation: BatchingFormulation, x: list[Any]) -> None:
+    """A request runs on at most one node."""
+    for group in rows.shared(formulation.nodes):
+        model.add_at_most_one([x[k] for k in group.tolist()])
