@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from edgeopt.result import Result as Result
     from edgeopt.solvers.base import register as register
     from edgeopt.solvers.base import solve as solve
-    from edgeopt.solvers.base import solvers as solvers
 
 _HOME = {
     "Comparison": "edgeopt.certify.compare",
@@ -34,7 +33,6 @@ _HOME = {
     "read_result": "edgeopt.instances.result_file",
     "register": "edgeopt.solvers.base",
     "solve": "edgeopt.solvers.base",
-    "solvers": "edgeopt.solvers.base",
     "violations": "edgeopt.instances.base",
     "write": "edgeopt.instances.io",
 }

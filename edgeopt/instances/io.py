@@ -9,6 +9,8 @@ import json
 import os
 import re
 import tempfile
+import zipfile
+import zlib
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -34,6 +36,8 @@ UNITS = {
     "_m": "m",
 }
 """Unit by the ending of a field's name."""
+NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for bytes that are no JSON, text that is not UTF-8, and endless nesting."""
 
 
 def read(path: str | os.PathLike[str], *, format: str | None = None, **options: Any) -> Any:
@@ -88,9 +92,8 @@ def _guess(data: bytes, where: str) -> str | None:
     if len(fitting) > 1:
         raise InstanceError(f"{where}: may be {' or '.join(fitting)}; say which with the format")
     if not fitting and data.lstrip()[:1].isdigit():
-        raise InstanceError(
-            f"{where}: numbers in none of the formats {', '.join(text_formats())}; name the format to hear what is wrong"
-        )
+        formats = ", ".join(text_formats())
+        raise InstanceError(f"{where}: numbers in none of the formats {formats}; name the format to hear what is wrong")
     return fitting[0] if fitting else None
 
 
@@ -109,6 +112,8 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
         raise InstanceError(f"{os.fspath(path)}: {error.strerror or error}") from error
     except EOFError as error:
         raise InstanceError(f"{os.fspath(path)}: the gzip file is cut short; write it again") from error
+    except zlib.error as error:
+        raise InstanceError(f"{os.fspath(path)}: the gzip file is damaged ({error}); write it again") from error
 
 
 def _problem_of(data: bytes, where: str) -> str:
@@ -124,7 +129,7 @@ def _problem_of(data: bytes, where: str) -> str:
         kind = msgspec.json.decode(head, type=Kind).edgeopt
     except msgspec.ValidationError:
         raise InstanceError(f"{where}: must hold one JSON object with a field 'edgeopt'; {known}") from None
-    except msgspec.DecodeError as error:
+    except NOT_JSON as error:
         raise InstanceError(f"{where}: not valid JSON: {_json_place(head, error)}") from error
     if kind not in problem_names():
         raise InstanceError(f"{where}: edgeopt = {kind!r}: {known}")
@@ -138,7 +143,7 @@ def _array_header(data: bytes, where: str) -> bytes:
         with np.load(io.BytesIO(data), allow_pickle=False) as archive:
             head: bytes = archive["header"].tobytes()
             return head
-    except (KeyError, ValueError, OSError) as error:
+    except (KeyError, ValueError, OSError, zipfile.BadZipFile, zlib.error) as error:
         raise InstanceError(f"{where}: not the array form of an instance: {error}") from error
 
 
@@ -154,7 +159,7 @@ def decode_json(data: bytes, kind: type[T], where: str) -> T:
         content = msgspec.json.decode(data, type=kind)
     except msgspec.ValidationError as error:
         raise InstanceError(f"{where}: {_explain(str(error), data)}") from error
-    except msgspec.DecodeError as error:
+    except NOT_JSON as error:
         raise InstanceError(f"{where}: not valid JSON: {_json_place(data, error)}") from error
     version, newest = getattr(content, "version", 1), 1
     if version != newest:
@@ -170,6 +175,8 @@ def _json_place(data: bytes, error: Exception) -> str:
         return f"{place.msg} at line {place.lineno}, column {place.colno}"
     except UnicodeDecodeError as place:
         return f"not UTF-8 at byte {place.start}"
+    except RecursionError:
+        return "nested too deeply"
     return str(error)
 
 

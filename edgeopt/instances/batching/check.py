@@ -152,7 +152,7 @@ def refusal(instance: BatchingInstance, node: int, request: int) -> Violation | 
     required = _decimal(requests.accuracy[request])
     offered = 1 - _decimal(at.quantization.ppl_differential)
     if required > offered:
-        return Violation("accuracy (12e)", where, f"{float(required):g}", f"{float(offered):g}")
+        return Violation("accuracy (12e)", where, str(float(required)), str(float(offered)))
     return None
 
 

@@ -22,6 +22,8 @@ from edgeopt.system.exact import as_fraction, ceil_div_log2, floor_mul_log2
 
 FLOAT_DOUBT = 1e-13
 """Relative error granted to the float path, some 50 times what its operations can lose."""
+LEAST_NORMAL, MOST_NORMAL = 1e-290, 1e290
+"""Beyond these, floats may have lost digits or overflowed, and say nothing."""
 TOO_MUCH = 2 * SHARE_UNITS
 """Stands for every share that exceeds the whole band; such a request never fits."""
 MOST = 2**62
@@ -157,10 +159,13 @@ def minimum_shares(bits: IntArray, volume: Fraction, gain: FloatArray, scale: Fr
     (I,) int64
         ``ceil(SHARE_UNITS bits / (volume log2(1 + scale gain)))``, or `TOO_MUCH` above the whole band.
     """
-    with np.errstate(over="ignore", divide="ignore"):
-        efficiency = np.log1p(gain * float(scale)) / math.log(2)
-        share = bits * float(SHARE_UNITS / volume) / efficiency
-    share = np.minimum(share, float(TOO_MUCH))
+    snr_scale, unit = _nearest(scale), _nearest(SHARE_UNITS / volume)
+    with np.errstate(all="ignore"):
+        snr = gain * snr_scale
+        share = bits * unit / (np.log1p(snr) / math.log(2))
+    normal = (snr > LEAST_NORMAL) & (snr < MOST_NORMAL) & (share > LEAST_NORMAL) & (share < MOST_NORMAL)
+    normal &= min(snr_scale, unit) > LEAST_NORMAL
+    share = np.where(normal, np.minimum(share, float(TOO_MUCH)), np.nan)
 
     def exact(place: int) -> int:
         snr = as_fraction(gain[place]) * scale
@@ -169,12 +174,20 @@ def minimum_shares(bits: IntArray, volume: Fraction, gain: FloatArray, scale: Fr
     return _rounded(share, np.ceil, exact)
 
 
+def _nearest(number: Fraction) -> float:
+    """The float nearest to a fraction, infinite beyond the largest."""
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf
+
+
 def _rounded(value: FloatArray, direction: Callable[[FloatArray], FloatArray], exact: Callable[[int], int]) -> IntArray:
-    """Round floats up or down; entries too close to an integer to be sure are decided by `exact`."""
+    """Round floats up or down; NaN, and what is too close to an integer to be sure, is decided by `exact`."""
     low = direction(value * (1 - FLOAT_DOUBT))
     high = direction(value * (1 + FLOAT_DOUBT))
-    result: IntArray = high.astype(np.int64)
-    for place in np.nonzero((low != high) & (value < TOO_MUCH))[0]:
+    result: IntArray = np.nan_to_num(high).astype(np.int64)
+    for place in np.nonzero((low != high) & ~(value >= TOO_MUCH))[0]:
         result[place] = exact(int(place))
     return result
 

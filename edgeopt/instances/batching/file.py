@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -264,12 +265,15 @@ def _decode_arrays(data: bytes, where: str) -> BatchingInstance:
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
-    except (ValueError, zipfile.BadZipFile, OSError) as error:
+    except (ValueError, zipfile.BadZipFile, zlib.error, OSError) as error:
         raise InstanceError(f"not a readable array form: {error}") from error
     expected = [name for name in Requests.__dataclass_fields__ if name != "accept_sets"]
     missing = [name for name in ["header", *expected] if name not in arrays]
     if missing:
         raise InstanceError(f"the array {missing[0]!r} is missing; write the file with `edgeopt.write`")
+    unknown = sorted(set(arrays) - {"header", *expected})
+    if unknown:
+        raise InstanceError(f"the array {unknown[0]!r} is unknown; an instance has {', '.join(expected)}")
     content = files.decode_json(arrays.pop("header").tobytes(), ArrayHeader, where)
     for name in expected:
         kind = np.float64 if name.endswith(("_s", "_gain")) or name == "accuracy" else np.int64

@@ -14,6 +14,7 @@ import numpy as np
 
 from edgeopt.errors import InstanceError
 from edgeopt.instances.batching.instance import (
+    MOST_TOKENS,
     BatchingInstance,
     DownlinkRule,
     FloatArray,
@@ -44,10 +45,7 @@ MOST_REQUESTS = 10**7
 
 def rounded(values: FloatArray) -> FloatArray:
     """Six significant digits, so that files are short and the same on every machine."""
-    with np.errstate(divide="ignore"):
-        digits = 5 - np.floor(np.log10(np.abs(values)))
-    scale = 10.0 ** np.clip(np.nan_to_num(digits, nan=0, posinf=0, neginf=0), -300, 300)
-    return np.array([float(f"{v:.5e}") for v in (np.round(values * scale) / scale).ravel()]).reshape(values.shape)
+    return np.array([float(f"{value:.5e}") for value in values.ravel().tolist()]).reshape(values.shape)
 
 
 def generate(
@@ -111,7 +109,8 @@ def generate(
         If an option is out of range.
     """
     models = [catalogue.lookup(m) for m in ([model] if isinstance(model, str) else model)]
-    _check_options(nodes, requests, rate, epoch, deadline, regime, load, corner)
+    _check_options(seed, nodes, requests, rate, epoch, deadline, regime, load, corner)
+    _check_choices(len(models), prompt_levels, output_levels, waiting)
     rng = np.random.default_rng(seed)
     count = int(rng.poisson(rate * epoch)) if requests is None else requests
     hosts = [
@@ -149,7 +148,13 @@ def generate(
     return CORNERS[corner](instance) if corner else instance
 
 
+def _require(good: bool, text: str) -> None:
+    if not good:
+        raise InstanceError(f"generate batching: {text}")
+
+
 def _check_options(
+    seed: int,
     nodes: int,
     requests: int | None,
     rate: float,
@@ -159,19 +164,27 @@ def _check_options(
     load: float,
     corner: str | None,
 ) -> None:
-    def require(good: bool, text: str) -> None:
-        if not good:
-            raise InstanceError(f"generate batching: {text}")
-
-    require(1 <= nodes <= 1000, f"nodes = {nodes}: must be from 1 to 1000")
+    _require(seed >= 0, f"seed = {seed}: must be 0 or more")
+    _require(1 <= nodes <= 1000, f"nodes = {nodes}: must be from 1 to 1000")
     if requests is not None:
-        require(0 <= requests <= MOST_REQUESTS, f"requests = {requests}: must be from 0 to {MOST_REQUESTS}")
-    require(0 <= rate <= MOST_REQUESTS, f"rate = {rate} (1/s): must be from 0 to {MOST_REQUESTS}")
-    require(0 < epoch < float("inf"), f"epoch = {epoch} (s): must be > 0")
-    require(0 < deadline[0] <= deadline[1] < float("inf"), f"deadline = {deadline} (s): must be 0 < least <= largest")
-    require(regime in REGIMES, f"regime = {regime!r}: must be one of {', '.join(REGIMES)}")
-    require(0 < load <= 1, f"load = {load}: must be over 0 and at most 1")
-    require(corner is None or corner in CORNERS, f"corner = {corner!r}: must be one of {', '.join(CORNERS)}")
+        _require(0 <= requests <= MOST_REQUESTS, f"requests = {requests}: must be from 0 to {MOST_REQUESTS}")
+    _require(0 <= rate <= MOST_REQUESTS, f"rate = {rate} (1/s): must be from 0 to {MOST_REQUESTS}")
+    _require(0 < epoch < float("inf"), f"epoch = {epoch} (s): must be > 0")
+    if requests is None:
+        most = f"must be at most {MOST_REQUESTS} requests"
+        _require(rate * epoch <= MOST_REQUESTS, f"rate = {rate} (1/s) times epoch = {epoch} (s): {most}")
+    _require(0 < deadline[0] <= deadline[1] < float("inf"), f"deadline = {deadline} (s): must be 0 < least <= largest")
+    _require(regime in REGIMES, f"regime = {regime!r}: must be one of {', '.join(REGIMES)}")
+    _require(0 < load <= 1, f"load = {load}: must be over 0 and at most 1")
+    _require(corner is None or corner in CORNERS, f"corner = {corner!r}: must be one of {', '.join(CORNERS)}")
+
+
+def _check_choices(models: int, prompt_levels: Sequence[int], output_levels: Sequence[int], waiting: str) -> None:
+    _require(models >= 1, "model = []: must name at least one model")
+    for field, levels in (("prompt_levels", prompt_levels), ("output_levels", output_levels)):
+        good = len(levels) and all(1 <= level <= MOST_TOKENS for level in levels)
+        _require(bool(good), f"{field} = {list(levels)} (tokens): must be one or more from 1 to {MOST_TOKENS}")
+    _require(waiting in ("zero", "uniform"), f"waiting = {waiting!r}: must be 'zero' or 'uniform'")
 
 
 def _node(index: int, model: TransformerModel, scheme: Quantization) -> Node:

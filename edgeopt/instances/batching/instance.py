@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -151,6 +151,7 @@ class BatchingInstance:
     def __post_init__(self) -> None:
         _as_floats(self)
         _validate(self)
+        object.__setattr__(self, "requests", _canonical(self.requests))
         for column in self.requests.columns().values():
             column.setflags(write=False)
 
@@ -195,10 +196,20 @@ def accept_columns(wanted: Sequence[tuple[str, ...] | None]) -> tuple[IntArray, 
 
     The sets come out sorted, so that equal requests give equal columns and digests.
     """
-    sets = sorted({None if names is None else tuple(sorted(set(names))) for names in wanted}, key=lambda s: s or ())
+    found = {None if names is None else tuple(sorted(set(names))) for names in wanted}
+    sets = sorted(found, key=lambda names: (names is not None, names or ()))
     place = {names: index for index, names in enumerate(sets)}
     accepts = [place[None if names is None else tuple(sorted(set(names)))] for names in wanted]
     return np.array(accepts, dtype=np.int64), tuple(sets) or (None,)
+
+
+def _canonical(requests: Requests) -> Requests:
+    """The requests with only the accepted sets in use, sorted: equal content, equal columns and digest."""
+    used, place = np.unique(requests.accepts, return_inverse=True)
+    accepts, sets = accept_columns([requests.accept_sets[index] for index in used.tolist()])
+    if sets == requests.accept_sets:
+        return requests
+    return replace(requests, accepts=accepts[place.reshape(-1)], accept_sets=sets)
 
 
 def _fail(where: str, value: object, mend: str) -> InstanceError:
@@ -235,6 +246,11 @@ def _validate(instance: BatchingInstance) -> None:
         if node.name in seen:
             raise _fail(f"{where}.name", node.name, f"is taken by nodes[{seen[node.name]}]; names must differ")
         seen[node.name] = index
+        twin = next(k for k, other in enumerate(instance.nodes) if other.model.name == node.model.name)
+        if instance.nodes[twin].model != node.model:
+            raise _fail(
+                f"{where}.model", node.model.name, f"is another model than nodes[{twin}].model of that name; rename one"
+            )
         _positive(f"{where}.compute_flops", node.compute_flops, "FLOP/s", zero=True)
         _positive(f"{where}.memory_bytes", node.memory_bytes, "B", zero=True)
         _positive(f"{where}.uplink_bandwidth_hz", node.uplink_bandwidth_hz, "Hz")
@@ -246,6 +262,8 @@ def _validate(instance: BatchingInstance) -> None:
 
 def _validate_requests(instance: BatchingInstance) -> None:
     requests = instance.requests
+    if requests.prompt_tokens.ndim != 1:
+        raise InstanceError(f"requests.prompt_tokens has the shape {requests.prompt_tokens.shape}: must be (I,)")
     count, nodes = len(requests), len(instance.nodes)
     for name, column in requests.columns().items():
         shape = (nodes, count) if name.endswith("_gain") else (count,)
@@ -291,8 +309,8 @@ def _validate_requests(instance: BatchingInstance) -> None:
         "downlink_gain",
         "covers another set of nodes than uplink_gain; both must be null for the same nodes",
     )
-    if count and not (requests.accepts.min() >= 0 and requests.accepts.max() < len(requests.accept_sets)):
-        raise InstanceError(f"requests.accepts must index accept_sets (0..{len(requests.accept_sets) - 1})")
+    sets = len(requests.accept_sets)
+    first((requests.accepts < 0) | (requests.accepts >= sets), "accepts", f"must index accept_sets, 0 to {sets - 1}")
     hosted = {node.model.name for node in instance.nodes}
     for position, names in enumerate(requests.accept_sets):
         for name in names or ():

@@ -1,0 +1,27 @@
+"""Test algorithms of one's own: Hypothesis strategies for every problem, and a harness around any solver.
+
+See `assert_solver` for the harness, `batching_instances` and `node_problems` for the strategies. Hypothesis
+comes with the extra ``testing``: ``pip install 'edgeopt[testing]'``.
+"""
+
+try:
+    import hypothesis as hypothesis
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        "edgeopt.testing needs Hypothesis, which comes with the extra 'testing': pip install 'edgeopt[testing]'",
+        name=error.name,
+    ) from error
+
+from edgeopt.testing.binding import binding_constraints, nontrivial, nontrivial_share
+from edgeopt.testing.harness import assert_solver
+from edgeopt.testing.strategies import batching_instances, node_problems, schedules
+
+__all__ = [
+    "assert_solver",
+    "batching_instances",
+    "binding_constraints",
+    "node_problems",
+    "nontrivial",
+    "nontrivial_share",
+    "schedules",
+]
