@@ -51,9 +51,7 @@ def run(node: NodeProblem, search: str, cap: int) -> Run:
     started = time.perf_counter()
     found = ot_paper.solve_node(node, node_limit=cap, **SEARCHES[search])
     seconds = time.perf_counter() - started
-    return Run(
-        found.effort["nodes"], found.effort["feasibility_problems"], seconds, found.complete, len(found.batch)
-    )
+    return Run(found.effort["nodes"], found.effort["feasibility_problems"], seconds, found.complete, len(found.batch))
 
 
 def tree_nodes(node: NodeProblem, d: int) -> IntArray:

@@ -88,7 +88,8 @@ class _Replay:
         fixed = sum(p * c for p, c in zip(prices[:3], self.capacity, strict=True))
         upper = (total + (fixed + prices[3] * self.threshold.astype(dtype))) >> bits
         # Far above the number of requests a bound says nothing; the cut lets Python integers fit again.
-        return np.minimum(upper, self.node.size).astype(np.int64)
+        floors: IntArray = np.minimum(upper, self.node.size).astype(np.int64)
+        return floors
 
     def scaled(self, y: NDArray[np.float64]) -> tuple[list[int], int, bool]:
         """Prices as integers over ``2**bits``, and whether every sum with them fits in int64."""
@@ -101,9 +102,7 @@ class _Replay:
             total = (self.node.size << bits) + sum(
                 p * (abs(r) + h) for p, r, h in zip(prices, reach, self.highest, strict=True)
             )
-            precise = all(
-                p >= _LEAST_PRICE or v * abs(r) < 1e-3 for p, v, r in zip(prices, y, reach, strict=True)
-            )
+            precise = all(p >= _LEAST_PRICE or v * abs(r) < 1e-3 for p, v, r in zip(prices, y, reach, strict=True))
             if precise and total < 1 << _WORD_BITS and max(map(abs, reach)) < 1 << _WORD_BITS:
                 return prices, bits, True
         return [_rounded(v, _WIDE_BITS) for v in y], _WIDE_BITS, False
@@ -118,7 +117,10 @@ class _Classes:
             [
                 one - (prices[1] * t if worst_channel else 0) - prices[2] * m - prices[3] * a
                 for t, m, a in zip(
-                    node.class_tokens.tolist(), node.class_memory.tolist(), node.class_compute.tolist(), strict=True
+                    node.class_tokens.tolist(),
+                    node.class_memory.tolist(),
+                    node.class_compute.tolist(),
+                    strict=True,
                 )
             ],
             dtype=dtype,

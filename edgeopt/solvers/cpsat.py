@@ -62,6 +62,10 @@ def run(job: Job, seconds: float | None, emit: Emit, stop: threading.Event) -> O
     parameters.relative_gap_limit = 0.0
     parameters.absolute_gap_limit = 0.0
     parameters.catch_sigint_signal = False
+    # With presolve, ortools 9.15 calls values optimal that are too small: on the threshold form with coefficients
+    # of 1e7 to 1e10 for 1 to 2 % of random nodes (tests/solvers/test_cpsat.py has one). Its detection of
+    # dominated rows is at fault; without presolve none was wrong, and it is no slower here.
+    parameters.cp_model_presolve = False
     if seconds is not None:
         parameters.max_time_in_seconds = max(0.0, seconds - (time.perf_counter() - begun))
 

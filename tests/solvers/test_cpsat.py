@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from types import SimpleNamespace
 from typing import Any
@@ -136,3 +137,40 @@ def test_a_start_is_a_hint(monkeypatch: pytest.MonkeyPatch) -> None:
     outcome, _ = solve(cheapest, monkeypatch, start=np.array([1.0, 0.0, 1.0]))
     assert hinted.count == 3
     assert outcome.bound == 17
+
+
+# A node of nine requests whose largest batch has four; found by comparing with enumeration.
+KIND = [0, 0, 0, 1, 1, 0, 0, 0, 0]
+UPLINK = [214517588, 751489577, 52055015, 575986720, 125209328, 316771792, 496850982, 39187197, 46749757]
+DOWNLINK = [810625856, 782957526, 666535317, 703667123, 709761626, 432244640, 31063845, 121823868, 266327490]
+BUDGET = [
+    47626578451, 30913112247, 54639559138, 58332556932, 40376046044, 29369083618, 40862839333, 53586493292, 52753621546,
+]  # fmt: skip
+
+
+def wrong_with_presolve(model: cp_model.CpModel) -> list[Any]:
+    """The threshold form of that node."""
+    x = [model.new_bool_var("") for _ in KIND]
+    levels = sorted(BUDGET, reverse=True)
+    w = [model.new_bool_var("") for _ in levels[1:]]
+    work = [[3730000000, 26980000000][kind] for kind in KIND]
+    steps = [above - below for above, below in itertools.pairwise(levels)]
+    total = cp_model.LinearExpr.weighted_sum
+    model.add(total(x, UPLINK) <= 1796716159)
+    model.add(total(x, DOWNLINK) <= 1060426831)
+    model.add(total(x, [[2449, 5105][kind] for kind in KIND]) <= 14673)
+    model.add(total([*x, *w], [*work, *steps]) <= levels[0])
+    for above, below in itertools.pairwise(w):
+        model.add_implication(below, above)
+    for own, budget in zip(x, BUDGET, strict=True):
+        if rank := levels.index(budget):
+            model.add_implication(own, w[rank - 1])
+    model.maximize(sum(x))
+    return [*x, *w]
+
+
+def test_the_optimum_that_presolve_loses_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    outcome, heard = solve(wrong_with_presolve, monkeypatch)
+    assert outcome.termination is Termination.COMPLETE
+    assert outcome.bound == 4
+    assert max(item.objective for item in heard if isinstance(item, Incumbent)) == 4

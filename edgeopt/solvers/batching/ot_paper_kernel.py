@@ -8,7 +8,7 @@ as well, and go on later. It visits the same nodes in the same order as `ot_pape
 
 from __future__ import annotations
 
-from edgeopt.solvers.batching.ot_jit import compiled, kernel
+from edgeopt.solvers.jit import compiled, kernel
 
 # Slots of `state`: the pair (z, d), visited nodes, opened trees, depth in the open tree, and whether the
 # node at that depth is still to be visited.

@@ -1,0 +1,255 @@
+"""`ot`: exact single-node batching by dual bounds over all deadline thresholds and class-count search.
+
+The method in one paragraph: any prices of the four capacities bound every deadline threshold in one scan.
+Price the most promising threshold by a linear program, scan, search that threshold exactly for a batch as
+large as its bound allows, and repeat until no bound exceeds the incumbent. A handful of price vectors usually
+suffices, and they are the proof
+(`edgeopt.certify.batching`). The number crunching is compiled (`ot_kernel`, `ot_items`); this file
+dispatches, keeps the run stoppable, and calls in CP-SAT (`ot_cpsat`) when a search explodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from edgeopt.errors import AssumptionError
+from edgeopt.instances.batching.node import IntArray, NodeBatch, NodeProblem
+
+LARGEST = 2**61
+"""Largest capacity or budget that the compiled kernels accept; beyond it sums could leave int64."""
+SEARCH_LIMIT = 100_000
+"""Nodes that the search of one threshold may visit before CP-SAT takes over."""
+SAMPLE_FROM = 32_768
+"""Requests from which on the first prices come from a sample of them."""
+SAMPLE = 2_048
+SAMPLE_VECTORS = 3
+"""Sampled requests, and price vectors taken over: near the best threshold, two or three of them cross."""
+MOST_VECTORS = 64
+"""Price vectors that are kept for the proof."""
+
+# Slots of the kernels' state array, and how a kernel call ends (see `ot_kernel`).
+_INCUMBENT, _BEST_END, _VECTORS, _LPS, _PIVOTS, _SEARCHES, _NODES, _HARD = range(8)
+_DONE, _PAUSED, _STUCK, _UNFIT = range(4)
+
+_kernels: dict[str, Callable[..., int]] = {}
+
+
+def solve_node(
+    node: NodeProblem,
+    *,
+    lower_bound: int = 0,
+    node_limit: int | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> NodeBatch:
+    """Find a largest feasible batch of one node.
+
+    Exact under both downlink rules. Deterministic: the same problem gives the same batch.
+
+    Parameters
+    ----------
+    node : NodeProblem
+        Requests and capacities of the node.
+    lower_bound : int, default 0
+        Size that is already known to be reachable. Only larger batches are looked for: if there is none,
+        the returned batch is empty and ``bound == lower_bound``.
+    node_limit : int, optional
+        Most search nodes to visit before giving up with ``complete=False``.
+    stop : callable, optional
+        Polled between chunks of work (some 50 ms); when it returns true, the best batch so far is
+        returned with ``complete=False`` and a valid bound.
+
+    Returns
+    -------
+    NodeBatch
+        With ``complete=True``, ``bound == max(lower_bound, len(batch))`` is the optimum or `lower_bound`.
+
+    Raises
+    ------
+    AssumptionError
+        If capacities and demands are both so large that exact sums leave 64 bits.
+    """
+    size = len(node.request)
+    if size == 0:
+        return NodeBatch(np.empty(0, np.int64), lower_bound, True, _effort(None), None)
+    if node.uplink_capacity > LARGEST or node.downlink_capacity > LARGEST or node.memory_capacity > LARGEST:
+        return _solve_tamed(node, lower_bound, node_limit, stop)
+    run = _Run(node, lower_bound)
+    if size >= SAMPLE_FROM and node.downlink is None:
+        run.start_from_sample()
+    verdict = run.go(node_limit, stop)
+    if verdict == _UNFIT:
+        return _solve_tamed(node, lower_bound, node_limit, stop)
+    return run.result(verdict == _DONE)
+
+
+def _effort(state: IntArray | None, cpsat: int = 0) -> dict[str, int]:
+    names = ("linear_programs", "pivots", "searches", "nodes")
+    counts = [0, 0, 0, 0] if state is None else state[_LPS : _NODES + 1].tolist()
+    return {**dict(zip(names, counts, strict=True)), "cpsat": cpsat}
+
+
+class _Run:
+    """One run of a kernel on one problem: its arrays, which outlive a pause, and what CP-SAT found."""
+
+    __slots__ = ("batch", "best", "bound", "cpsat", "found", "ints", "node", "prices", "state", "weight")
+
+    def __init__(self, node: NodeProblem, lower_bound: int, weight: float = 0.0) -> None:
+        size, classes = len(node.request), len(node.class_tokens)
+        self.node = node
+        self.weight = weight
+        self.state = np.zeros(11, np.int64)
+        self.state[_INCUMBENT] = lower_bound
+        self.ints = np.empty(6 * size + classes + 1, np.int64)
+        self.bound = np.empty(size)
+        self.best = np.empty(classes, np.int64)
+        self.prices = np.empty((MOST_VECTORS, 4))
+        self.batch = np.empty(size, np.int64)
+        self.found: IntArray | None = None
+        self.cpsat = 0
+
+    def call(self, search_limit: int) -> int:
+        """Let the kernel work until it is done, pauses, or needs help."""
+        node = self.node
+        try:
+            if node.downlink is None:
+                return self.call_classes(node, search_limit)
+            kernel = _kernels.get("solve_items") or _load("ot_items", "solve_items")
+            return kernel(
+                node.length_class, node.uplink, node.downlink, node.budget,
+                node.class_memory, node.class_compute,
+                node.uplink_capacity, node.downlink_capacity, node.memory_capacity, search_limit,
+                self.state, self.ints, self.bound, self.prices, self.batch,
+            )  # fmt: skip
+        except TypeError:
+            plain = _plain(node)
+            if plain is node:
+                raise
+            self.node = plain
+            return self.call(search_limit)
+
+    def call_classes(self, node: NodeProblem, search_limit: int) -> int:
+        """The worst-channel kernel on all requests."""
+        kernel = _kernels.get("solve_classes") or _load("ot_kernel", "solve_classes")
+        return kernel(
+            node.length_class, node.uplink, node.budget,
+            node.class_tokens, node.class_memory, node.class_compute,
+            node.uplink_capacity, node.downlink_capacity, node.memory_capacity, self.weight, search_limit,
+            self.state, self.ints, self.bound, self.best, self.prices, self.batch,
+        )  # fmt: skip
+
+    def start_from_sample(self) -> None:
+        """Bound all thresholds by the prices of a sample first, which saves the first linear programs."""
+        wanted = max(SAMPLE, 64 * len(self.node.class_tokens))
+        part = self.node.restricted(np.arange(0, self.node.size, max(1, self.node.size // wanted)))
+        sample = _Run(part, 0, self.node.size / part.size)
+        if sample.call(0) == _DONE:
+            used = int(sample.state[_VECTORS])
+            taken = sample.prices[max(0, used - SAMPLE_VECTORS) : used]
+            self.prices[: len(taken)] = taken
+            self.state[_VECTORS] = len(taken)
+
+    def go(self, node_limit: int | None, stop: Callable[[], bool] | None) -> int:
+        """Run to the end, or until the limit or `stop`; hard thresholds go to CP-SAT."""
+        while True:
+            left = SEARCH_LIMIT if node_limit is None else node_limit - int(self.state[_NODES])
+            if left <= 0:
+                return _PAUSED
+            verdict = self.call(min(left, SEARCH_LIMIT))
+            if verdict in (_DONE, _UNFIT):
+                return verdict
+            if stop is not None and stop():
+                return _PAUSED
+            if verdict == _STUCK and left >= SEARCH_LIMIT and not self.ask_cpsat(stop):
+                return _PAUSED
+
+    def ask_cpsat(self, stop: Callable[[], bool] | None) -> bool:
+        """Settle the threshold at which the kernel got stuck; False if CP-SAT could not."""
+        from edgeopt.solvers.batching.ot_cpsat import solve_threshold
+
+        state, size = self.state, len(self.node.request)
+        hard = int(state[_HARD])
+        threshold = int(self.ints[3 * size + hard])
+        prices = self.prices[state[_VECTORS] - 1]
+        answer = solve_threshold(self.node, threshold, prices, int(state[_INCUMBENT]), int(self.bound[hard]), stop)
+        self.cpsat += 1
+        if answer.batch is not None:
+            self.found = answer.batch
+            state[_INCUMBENT] = len(answer.batch)
+        self.bound[hard] = answer.bound
+        return answer.complete
+
+    def result(self, complete: bool) -> NodeBatch:
+        """What the run found and proved."""
+        state = self.state
+        incumbent = int(state[_INCUMBENT])
+        if self.found is not None and len(self.found) == incumbent:
+            batch = self.found
+        elif not state[_BEST_END]:
+            batch = self.batch[:0]
+        elif self.node.downlink is None:
+            batch = self.batch[: int(self.best.sum())]
+        else:
+            batch = np.flatnonzero(self.batch)
+        bound = incumbent
+        if not complete:
+            postponed = -2.0 - self.bound  # how the kernel marks bounds that it means to come back to
+            bound = max(incumbent, int(np.maximum(self.bound, postponed).max()))
+        return NodeBatch(batch, bound, complete, _effort(state, self.cpsat), self.prices[: state[_VECTORS]])
+
+
+def _plain(node: NodeProblem) -> NodeProblem:
+    """The same node with contiguous int64 arrays (the node itself if it has them)."""
+    arrays = [
+        node.request, node.length_class, node.uplink, node.budget, node.downlink,
+        node.class_tokens, node.class_memory, node.class_compute,
+    ]  # fmt: skip
+    plain = [None if a is None else np.ascontiguousarray(a, dtype=np.int64) for a in arrays]
+    if all(a is b for a, b in zip(arrays, plain, strict=True)):
+        return node
+    capacities = node.uplink_capacity, node.downlink_capacity, node.memory_capacity
+    return NodeProblem(node.name, *plain, *(int(c) for c in capacities))  # type: ignore[arg-type]
+
+
+def _solve_tamed(
+    node: NodeProblem, lower_bound: int, node_limit: int | None, stop: Callable[[], bool] | None
+) -> NodeBatch:
+    """Solve without requests that fit on no batch, and with capacities and budgets cut to the total demand."""
+    kind = node.length_class
+    downlink = node.class_tokens[kind] if node.downlink is None else node.downlink
+    fits = (node.uplink <= node.uplink_capacity) & (downlink <= node.downlink_capacity)
+    fits &= (node.class_memory[kind] <= node.memory_capacity) & (node.class_compute[kind] <= node.budget)
+    keep = np.flatnonzero(fits)
+    part = node.restricted(keep)
+    demands = part.uplink, downlink[keep], node.class_memory[kind[keep]], node.class_compute[kind[keep]]
+    totals = [sum(demand.tolist()) for demand in demands]
+    tamed = replace(
+        part,
+        budget=np.minimum(part.budget, min(totals[3], 2**62)),
+        uplink_capacity=min(node.uplink_capacity, totals[0]),
+        downlink_capacity=min(node.downlink_capacity, totals[1]),
+        memory_capacity=min(node.memory_capacity, totals[2]),
+    )
+    capacities = tamed.uplink_capacity, tamed.downlink_capacity, tamed.memory_capacity
+    largest = max(*capacities, int(tamed.budget.max(initial=0)))
+    if largest > LARGEST or any(demand.min(initial=0) < 0 for demand in demands):
+        raise AssumptionError(
+            f"node {node.name!r}: demands must be non-negative, and demands and capacities of {largest} integer "
+            "units are beyond exact 64-bit sums; state them in larger units"
+        )
+    found = solve_node(tamed, lower_bound=lower_bound, node_limit=node_limit, stop=stop)
+    return found._replace(batch=keep[found.batch])
+
+
+def _load(module: str, name: str) -> Callable[..., int]:
+    """Import a kernel (numba comes with it) and have it ready, compiled or from numba's cache on disk."""
+    home: Any = import_module(f"edgeopt.solvers.batching.{module}")
+    kernel: Any = getattr(home, name)
+    kernel.prepare(home.SIGNATURE)
+    kernel.dispatcher.disable_compile()  # other array layouts raise TypeError instead of compiling a second kernel
+    _kernels[name] = kernel.dispatcher
+    return _kernels[name]

@@ -1,0 +1,330 @@
+"""Compiled dual simplex for one deadline threshold, on class lists with prefix sums (worst-channel rule).
+
+The linear program is ``max sum x`` over four capacities (15a-15e with ``0 <= x <= 1``). Its columns are
+far too many to touch at each pivot, but inside a class they differ in the uplink only: whatever the
+prices, those with a positive reduced profit are a prefix of the class. So a pivot is an exact line search
+on the dual function, whose derivative needs one binary search and one prefix sum per class. The prices
+steer the solver and prove nothing by themselves: a line search that ends early costs time, not truth.
+"""
+
+# mypy: disable-error-code="no-untyped-def, no-untyped-call"
+
+from __future__ import annotations
+
+import numpy as np
+
+from edgeopt.solvers.jit import compiled
+
+MOST_PIVOTS = 60
+MOST_STEPS = 80
+
+
+@compiled
+def copy(source, target):
+    """Copy an array (numba takes ten times as long to compile ``target[:] = source``)."""
+    for i in range(len(source)):
+        target[i] = source[i]
+
+
+@compiled
+def first_at_least(value, low, high, limit):
+    """First position in the sorted ``value[low:high]`` that is not below `limit`."""
+    while low < high:
+        middle = (low + high) >> 1
+        if value[middle] < limit:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@compiled
+def invert(matrix, inverse):
+    """Invert a 4 x 4 matrix (Gauss-Jordan with row pivoting); False if it is singular."""
+    work = np.empty((4, 4))
+    for r in range(4):
+        for c in range(4):
+            work[r, c] = matrix[r, c]
+            inverse[r, c] = 1.0 if r == c else 0.0
+    for c in range(4):
+        p = c
+        for r in range(c + 1, 4):
+            if abs(work[r, c]) > abs(work[p, c]):
+                p = r
+        if abs(work[p, c]) < 1e-14:
+            return False
+        for j in range(4):
+            work[c, j], work[p, j] = work[p, j], work[c, j]
+            inverse[c, j], inverse[p, j] = inverse[p, j], inverse[c, j]
+        scale = 1.0 / work[c, c]
+        for j in range(4):
+            work[c, j] *= scale
+            inverse[c, j] *= scale
+        for r in range(4):
+            if r != c and work[r, c] != 0.0:
+                factor = work[r, c]
+                for j in range(4):
+                    work[r, j] -= factor * work[c, j]
+                    inverse[r, j] -= factor * inverse[c, j]
+    return True
+
+
+@compiled
+def counts_at(t, value, offset, length, unit, gain, slope, y0, slope0, pinned, near, far, out):
+    """Count per class the requests with positive reduced profit at prices ``y + t * direction``.
+
+    The count moves one way along a line, so it lies between `near` and `far`. A pinned class has a basic
+    request, whose reduced profit stays 0: its count does not move.
+    """
+    per_uplink = (y0 + t * slope0) * unit
+    for k in range(len(length)):
+        if pinned[k] >= 0 or near[k] == far[k]:
+            out[k] = near[k]
+            continue
+        profit = gain[k] - t * slope[k]
+        low, high = min(near[k], far[k]), max(near[k], far[k])
+        if per_uplink <= 1e-300:
+            out[k] = high if profit > 1e-13 else low
+        else:
+            base = offset[k]
+            out[k] = first_at_least(value, base + low, base + high, profit / per_uplink) - base
+
+
+@compiled
+def limits_at(t, value, offset, length, unit, gain, slope, y0, slope0, pinned, near, out):
+    """`counts_at` without a bracket: search the whole class."""
+    per_uplink = max(0.0, (y0 + t * slope0) * unit)
+    for k in range(len(length)):
+        profit = gain[k] - t * slope[k]
+        if pinned[k] >= 0:
+            out[k] = near[k]
+        elif per_uplink <= 1e-300:
+            out[k] = length[k] if profit > 1e-13 else 0
+        else:
+            base = offset[k]
+            out[k] = first_at_least(value, base, base + length[k], profit / per_uplink) - base
+
+
+@compiled
+def derivative(value, prefix, offset, unit, slope, slope0, constant, count):
+    """Derivative of the dual function along the direction, with these requests at 1."""
+    total = constant
+    for k in range(len(count)):
+        total -= slope[k] * count[k] + slope0 * unit * prefix[offset[k] + k + count[k]]
+    return total
+
+
+@compiled
+def unresolved(value, offset, near, far):
+    """Requests (equal uplinks once) whose place a line search has not decided yet."""
+    total = 0
+    for k in range(len(near)):
+        low, high = min(near[k], far[k]), max(near[k], far[k])
+        if high > low:
+            total += 1 if value[offset[k] + low] == value[offset[k] + high - 1] else high - low
+    return total
+
+
+@compiled
+def settle(prefix, offset, unit, slope, slope0, slack, near, far):
+    """Walk from counts `near` to `far` until the derivative `slack` turns non-negative.
+
+    Leaves the counts in `near` and returns class and position of the request at which it turns (it
+    enters the basis), or class -1.
+    """
+    for k in range(len(near)):
+        base = offset[k] + k
+        sign = 1 if far[k] < near[k] else -1  # requests leave from the top, or enter from the bottom
+        whole = slope[k] * (near[k] - far[k]) + slope0 * unit * (prefix[base + near[k]] - prefix[base + far[k]])
+        if near[k] == far[k]:
+            continue
+        if slack + whole < 0.0:
+            slack += whole
+            near[k] = far[k]
+            continue
+        short, enough = 0, abs(near[k] - far[k])  # `short` requests do not turn it, `enough` do
+        while enough - short > 1:
+            middle = (short + enough) >> 1
+            at = near[k] - sign * middle
+            part = slope[k] * (near[k] - at) + slope0 * unit * (prefix[base + near[k]] - prefix[base + at])
+            if slack + part >= 0.0:
+                enough = middle
+            else:
+                short = middle
+        position = near[k] - enough if sign > 0 else near[k] + enough - 1
+        near[k] = position
+        return k, position
+    return -1, -1
+
+
+@compiled
+def agree(value, offset, length, unit, gain, y0, pinned, count):
+    """Bring counts back in line with new prices where they clearly disagree."""
+    for k in range(len(length)):
+        base, size = offset[k], length[k]
+        if pinned[k] >= 0:
+            limit = float(value[base + pinned[k]])
+            slack = 0.0
+        elif y0 > 1e-300:
+            limit = gain[k] / (y0 * unit)
+            slack = 1e-9 * abs(limit)
+        else:
+            if gain[k] > 1e-9:
+                count[k] = size
+            elif gain[k] < -1e-9:
+                count[k] = 0
+            continue
+        if count[k] > 0 and value[base + count[k] - 1] > limit + slack:
+            count[k] = first_at_least(value, base, base + count[k], limit + slack) - base
+        elif count[k] < size and value[base + count[k]] < limit - slack:
+            count[k] = first_at_least(value, base + count[k], base + size, limit - slack) - base
+
+
+@compiled
+def price(value, prefix, offset, length, unit, cost, share, y, count):
+    """Dual simplex from the empty basis; prices into `y`, requests at 1 into `count`; return the pivots.
+
+    `cost` (4, N) and `unit` (for one unit of uplink) are normalised by the capacities, `share` are the
+    normalised capacities.
+    """
+    classes = len(length)
+    basic_class = np.empty(4, np.int64)  # class of the basic request, or -1 - r for the slack of row r
+    basic_at = np.empty(4, np.int64)
+    slack_basic = np.empty(4, np.bool_)
+    inverse = np.empty((4, 4))
+    matrix = np.empty((4, 4))
+    residual = np.empty(4)
+    gain = np.empty(classes)
+    slope = np.empty(classes)
+    near = np.empty(classes, np.int64)
+    far = np.empty(classes, np.int64)
+    middle = np.empty(classes, np.int64)
+    pinned = np.empty(classes, np.int64)
+    for r in range(4):
+        basic_class[r], basic_at[r], slack_basic[r] = -1 - r, 0, True
+        y[r] = 0.0
+        for q in range(4):
+            inverse[r, q] = 1.0 if r == q else 0.0
+    for k in range(classes):
+        gain[k] = 1.0
+    copy(length, count)
+    for pivot in range(MOST_PIVOTS):
+        copy(share, residual)
+        for k in range(classes):
+            residual[0] -= unit * prefix[offset[k] + k + count[k]]
+            for r in range(1, 4):
+                residual[r] -= cost[r, k] * count[k]
+        for q in range(4):
+            k = basic_class[q]
+            if k >= 0 and basic_at[q] < count[k]:  # a basic request takes what the others leave
+                residual[0] += unit * value[offset[k] + basic_at[q]]
+                for r in range(1, 4):
+                    residual[r] += cost[r, k]
+        worst, row, sign = 1e-10, -1, 1.0
+        for q in range(4):
+            x = 0.0
+            for r in range(4):
+                x += inverse[q, r] * residual[r]
+            if -x > worst:
+                worst, row, sign = -x, q, 1.0
+            elif basic_class[q] >= 0 and x - 1.0 > worst:
+                worst, row, sign = x - 1.0, q, -1.0
+        if row < 0:
+            return pivot
+
+        for k in range(classes):
+            pinned[k] = -1
+        for q in range(4):
+            if q != row and basic_class[q] >= 0:
+                pinned[basic_class[q]] = basic_at[q]
+        slope0 = sign * inverse[row, 0]
+        constant = 0.0
+        furthest, blocking = np.inf, -1
+        for r in range(4):
+            step = sign * inverse[row, r]
+            constant += step * share[r]
+            if not slack_basic[r] and step < -1e-12 and -y[r] / step < furthest:
+                furthest, blocking = -y[r] / step, r
+        for k in range(classes):
+            slope[k] = 0.0
+            for r in range(1, 4):
+                slope[k] += sign * inverse[row, r] * cost[r, k]
+
+        # Bracket the step at which the derivative turns from negative to positive.
+        copy(count, near)
+        t0, h0 = 0.0, -worst
+        t1, h1 = furthest, 0.0
+        if blocking >= 0:
+            limits_at(t1, value, offset, length, unit, gain, slope, y[0], slope0, pinned, near, far)
+            h1 = derivative(value, prefix, offset, unit, slope, slope0, constant, far)
+            enters_slack = h1 < 0.0
+        else:
+            enters_slack = False
+            t1 = 1e-3 * max(1.0, y[0])
+            for _ in range(120):
+                limits_at(t1, value, offset, length, unit, gain, slope, y[0], slope0, pinned, near, far)
+                h1 = derivative(value, prefix, offset, unit, slope, slope0, constant, far)
+                if h1 >= 0.0:
+                    break
+                t0, h0 = t1, h1
+                copy(far, near)
+                t1 *= 4.0
+            if h1 < 0.0:
+                return pivot  # no feasible point: capacities are negative
+        if enters_slack:
+            copy(far, count)
+            entering, at = -1 - blocking, 0
+        else:
+            for step in range(MOST_STEPS):
+                if unresolved(value, offset, near, far) <= 1 or t1 - t0 <= 1e-15 * t1:
+                    break
+                t = 0.5 * (t0 + t1)
+                if step % 3 < 2:
+                    width = t1 - t0
+                    t = min(max(t0 - h0 * width / (h1 - h0), t0 + 0.02 * width), t1 - 0.02 * width)
+                counts_at(t, value, offset, length, unit, gain, slope, y[0], slope0, pinned, near, far, middle)
+                h = derivative(value, prefix, offset, unit, slope, slope0, constant, middle)
+                if h >= 0.0:
+                    t1, h1 = t, h
+                    copy(middle, far)
+                else:
+                    t0, h0 = t, h
+                    copy(middle, near)
+            slack = derivative(value, prefix, offset, unit, slope, slope0, constant, near)
+            entering, at = settle(prefix, offset, unit, slope, slope0, slack, near, far)
+            if entering < 0:
+                return pivot
+            copy(near, count)
+
+        if basic_class[row] < 0:
+            slack_basic[-1 - basic_class[row]] = False
+        if entering < 0:
+            slack_basic[blocking] = True
+        basic_class[row] = entering
+        basic_at[row] = at
+        for q in range(4):
+            k = basic_class[q]
+            for r in range(4):
+                matrix[r, q] = 0.0
+            if k >= 0:
+                matrix[0, q] = unit * value[offset[k] + basic_at[q]]
+                for r in range(1, 4):
+                    matrix[r, q] = cost[r, k]
+            else:
+                matrix[-1 - k, q] = 1.0
+        if not invert(matrix, inverse):
+            return pivot
+        for r in range(4):
+            y[r] = 0.0
+            for q in range(4):
+                if basic_class[q] >= 0:
+                    y[r] += inverse[q, r]
+            y[r] = max(y[r], 0.0)
+        for k in range(classes):
+            gain[k] = 1.0 - (y[1] * cost[1, k] + y[2] * cost[2, k] + y[3] * cost[3, k])
+            pinned[k] = -1
+        for q in range(4):
+            if basic_class[q] >= 0:
+                pinned[basic_class[q]] = basic_at[q]
+        agree(value, offset, length, unit, gain, y[0], pinned, count)
+    return MOST_PIVOTS
