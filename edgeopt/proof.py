@@ -5,7 +5,7 @@ An inner vertex splits the feasible sets in two; a leaf bounds what its sets can
 
 for any ``pi >= 0`` (free where exactly one choice a group is required) and any ``y >= 0``
 
-    sum_g pi_g + sum_b max_T min_y [ y . cap_b(T) + sum_{k in b, budget_k >= T} (profit_k - pi_{g(k)} - y . weight_k)^+ ]
+    sum_g pi_g + sum_b max_T min_y [ y . cap_b(T) + sum_{k in b, budget_k >= T} (profit_k - pi_g(k) - y . weight_k)^+ ]
 
 is an upper bound, where ``T`` runs over the budgets possible for bin ``b`` in the leaf and ``cap_b(T)`` is the bin's
 capacity with the last resource lowered to ``T``. A choice fixed to 1 counts without the ``^+``, one fixed to 0 not at
@@ -62,4 +62,34 @@ class ThresholdSplit:
     early: Tree
 
 
-Tree = Leaf | ChoiceSplit | ThresholdSplit
+@dataclass(frozen=True, slots=True, eq=False)
+class Infeasible:
+    """Prices that show that a vertex has no feasible set: with all profits 0 they bound the value by less than 0."""
+
+    prices: FloatArray
+    multipliers: tuple[FloatArray, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bins:
+    """Take the bins apart at prices of the groups; `parts` hold one tree a bin, in which groups do not count.
+
+    Leaves below have prices 0, and the multipliers of one bin only.
+    """
+
+    prices: FloatArray
+    parts: tuple[Tree, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Chains:
+    """Below `Bins`: in each chain every choice is at least as good as the next, so the first few are taken.
+
+    `ChoiceSplit` on the choice at place ``m`` of a chain then is "at most ``m``" (`without`) or more (`with_`).
+    """
+
+    chains: tuple[tuple[int, ...], ...]
+    then: Tree
+
+
+Tree = Leaf | ChoiceSplit | ThresholdSplit | Infeasible | Bins | Chains
