@@ -25,8 +25,13 @@ from edgeopt.solvers.backend import Bound, Emit, Incumbent, Job, Outcome
 from edgeopt.solvers.base import Control
 
 BACKEND = backend.Backend("HiGHS", "edgeopt.solvers.highs:run", "pyomo", ("highspy", "pyomo.environ", __name__))
-TOLERANCE = 1e-9
-"""Feasibility and integrality tolerance on rows scaled to a largest coefficient between 1/2 and 1."""
+SETTINGS = (("choose", 1e-9), ("off", 1e-9), ("off", 1e-6))
+"""Presolve and feasibility tolerance, on rows scaled to a largest coefficient between 1/2 and 1.
+
+The next one is tried where HiGHS fails to run, or calls a value optimal that no solution it hands out has: it then
+holds on to a solution that breaks a row by little more than the tolerance after presolve is undone. At the widest
+tolerance it does hand out such a solution, which is then cut off.
+"""
 MOST_SEED = 2**31
 
 
@@ -89,7 +94,7 @@ class _Search:
         self.enforced = 0
         self.rounds = 0
         self.nodes = 0
-        self.presolve = True
+        self.setting = 0
 
     def outcome(self, termination: Termination, message: str = "") -> Outcome:
         """How it ends now, with the bound so far."""
@@ -107,6 +112,8 @@ class _Search:
         verdict = solver.getModelStatus()
         kinds = highspy.HighsModelStatus
         if status == highspy.HighsStatus.kError or verdict == kinds.kNotset:
+            if self._can_go_on():
+                return None
             return self.outcome(Termination.ERROR, f"HiGHS failed to run ({verdict.name[1:]})")
         info = solver.getInfo()
         self.nodes += max(0, int(info.mip_node_count))
@@ -124,15 +131,27 @@ class _Search:
             return self.outcome(Termination.ERROR, f"HiGHS stopped: {solver.modelStatusToString(verdict)}")
         if self._met():
             return self.outcome(Termination.COMPLETE)
-        if self.stubborn and self.refuted is not None:
+        if len(self.cuts) > self.enforced and not self.stubborn:
+            return None
+        if self._can_go_on():
+            return None
+        if self.refuted is not None:
             self.emit(self.refuted)
-            return self.outcome(Termination.COMPLETE, "HiGHS keeps to a solution that was cut off")
-        return None if len(self.cuts) > self.enforced else self.outcome(Termination.COMPLETE)
+        return self.outcome(Termination.COMPLETE, "HiGHS calls a value optimal that none of its solutions has")
+
+    def _can_go_on(self) -> bool:
+        """Take up the next settings, if there are any."""
+        if self.setting + 1 == len(SETTINGS):
+            return False
+        self.setting += 1
+        self.stubborn = False
+        return True
 
     def _solver(self, seconds: float | None) -> Any:
         import highspy
 
         form, infinity = self.form, highspy.kHighsInf
+        presolve, tolerance = SETTINGS[self.setting]
         solver = highspy.Highs()
         options = {
             "output_flag": False,
@@ -140,10 +159,10 @@ class _Search:
             "random_seed": self.job.seed % MOST_SEED,
             "mip_rel_gap": 0.0,
             "mip_abs_gap": 0.0,
-            "mip_feasibility_tolerance": TOLERANCE,
-            "primal_feasibility_tolerance": TOLERANCE,
+            "mip_feasibility_tolerance": tolerance,
+            "primal_feasibility_tolerance": tolerance,
             "time_limit": infinity if seconds is None else seconds,
-            "presolve": "choose" if self.presolve else "off",
+            "presolve": presolve,
         }
         for name, value in options.items():
             if solver.setOptionValue(name, value) != highspy.HighsStatus.kOk:
@@ -212,9 +231,8 @@ class _Search:
         return self.objective <= self.sign * self.bound + backend.WHOLE
 
     def _no_optimum(self, verdict: str) -> Outcome | None:
-        if verdict == "kUnboundedOrInfeasible" and self.presolve:
-            self.presolve = False  # without presolve HiGHS tells the two apart
-            return None
+        if verdict == "kUnboundedOrInfeasible" and self._can_go_on():
+            return None  # without presolve HiGHS tells the two apart
         self.bound = None
         if verdict == "kInfeasible":
             return self.outcome(Termination.INFEASIBLE)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given
 
 import edgeopt
 from edgeopt.errors import AssumptionError
-from edgeopt.instances.batching import BatchingInstance
+from edgeopt.instances.batching import BatchingInstance, Node, Requests
 from edgeopt.solvers.base import solvers
+from edgeopt.system.catalogue import lookup
+from edgeopt.system.quantization import quantization
 from edgeopt.testing.strategies import batching_instances
 
 # `pyomo` needs a solver of the user's choice and has a test of its own.
@@ -36,6 +39,32 @@ def test_on_one_node(instance: BatchingInstance) -> None:
 @given(batching_instances(max_requests=8))
 def test_on_several_nodes(instance: BatchingInstance) -> None:
     agree(instance)
+
+
+@pytest.mark.parametrize(
+    ("prompts", "deadlines"),
+    [
+        ([2, 2, 2, 2, 3, 2], [1.03125, 1.03125, 1.03125, 1.03125, 1.28125, 1.03125]),
+        ([2, 2, 2, 2, 2, 3], [1.03125] * 6),
+    ],
+    ids=["holds on to an infeasible incumbent", "fails to run after a cut"],
+)
+def test_where_highs_needs_other_settings(prompts: list[int], deadlines: list[float]) -> None:
+    """Three requests fill the band but for 1e-9 of it; with its first settings HiGHS ended without an optimum."""
+    count = len(prompts)
+    node = Node("n0", lookup("bloom-560m"), quantization("fp16"), 29034e6, 606633984, 448, 192, 4.48e-07, 1.92e-07)
+    requests = Requests(
+        prompt_tokens=np.array(prompts),
+        output_tokens=np.ones(count, dtype=np.int64),
+        deadline_s=np.array(deadlines),
+        waiting_s=np.full(count, 0.03125),
+        accuracy=np.zeros(count),
+        accepts=np.zeros(count, dtype=np.int64),
+        accept_sets=(None,),
+        uplink_gain=np.ones((1, count)),
+        downlink_gain=np.ones((1, count)),
+    )
+    agree(BatchingInstance("nearly", (node,), requests, 0.25, 2.0, 0.25, 2.0, 1e-9, 16, 8))
 
 
 def test_all_of_them_are_tried() -> None:
