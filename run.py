@@ -53,7 +53,7 @@ def install(extra: str) -> None:
 
 def main() -> None:
     """Make the environment and become the command."""
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 - this file is what an older Python is tried with
         sys.exit(f"error: Python 3.11 or newer is needed, this is {sys.version.split()[0]}")
     if len(sys.argv) < 2:
         sys.exit(f"{(__doc__ or '').strip()}\n\nerror: give a command, e.g. python3 run.py edgeopt --help")

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,6 +33,7 @@ class Leaf:
         ``pi``: price of each group.
     multipliers : tuple of (M_b, D) float64
         For each bin the vectors ``y`` among which the best is taken threshold by threshold; at least one a bin.
+        Below a `CountSplit` of the bin they may have a further column for each of its count rows.
     """
 
     prices: FloatArray
@@ -60,6 +62,21 @@ class ThresholdSplit:
     threshold: int
     late: Tree
     early: Tree
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CountSplit:
+    """Branch on how many of some choices of a bin are chosen: at most `most` (`few`), or more (`many`).
+
+    On the way down each such split adds a column to the multipliers of the bin's leaves, a further resource of which
+    each of the choices needs 1 out of `most` (`few`), or -1 out of ``-(most + 1)`` (`many`).
+    """
+
+    bin: int
+    choices: IntArray
+    most: int
+    few: Tree
+    many: Tree
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,4 +109,4 @@ class Chains:
     then: Tree
 
 
-Tree = Leaf | ChoiceSplit | ThresholdSplit | Infeasible | Bins | Chains
+Tree = Leaf | ChoiceSplit | ThresholdSplit | CountSplit | Infeasible | Bins | Chains

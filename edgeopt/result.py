@@ -57,9 +57,8 @@ class Answer:
     claimed_value : int or float or None
         The objective the solver reports for `solution`; None when it reports none.
     bound : int or float or None
-        No solution is better than this; None when the solver has no bound.
-    bound_evidence : BoundEvidence or None
-        Label of `bound`; a solver on its own can only claim, unless it hands out a proof.
+        No solution is better than this; None when the solver has no bound. A claim, until `edgeopt.certify` finds
+        more behind it.
     termination : Termination
     effort : mapping of str to int or float
         Counts of the work done (nodes visited, linear programs, ...).
@@ -67,16 +66,19 @@ class Answer:
         What `edgeopt.certify` replays to turn the bound into a theorem.
     message : str
         What a person should know, e.g. the words of an outside solver that failed.
+    guarantee : str or None
+        Ratio that theory promises of this run, where options decide it (``0``: none); None where the registry's
+        line says it.
     """
 
     solution: Any | None
     claimed_value: float | None = None
     bound: float | None = None
-    bound_evidence: BoundEvidence | None = None
     termination: Termination = Termination.COMPLETE
     effort: Mapping[str, float] = field(default_factory=dict)
     proof: Any | None = None
     message: str = ""
+    guarantee: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,8 @@ class Result:
     proof : object or None
     message : str
         What went wrong, if anything did.
+    guarantee : str or None
+        Ratio that theory promises of this run, where its options decide it.
     """
 
     problem: str
@@ -126,6 +130,7 @@ class Result:
     options: Mapping[str, Any] = field(default_factory=dict)
     proof: Any | None = None
     message: str = ""
+    guarantee: str | None = None
 
     @property
     def evidence(self) -> str | None:

@@ -40,7 +40,14 @@ def library() -> Iterator[tuple[str, dict[str, Any]]]:
     for requests in (60, 1000, 5000):
         options = {"nodes": 3, "requests": requests, "regime": "all", "seed": requests}
         yield f"all-bloom3b-3nodes-{requests}", options
-    options = {"nodes": 3, "requests": 60, "model": EDGE_MODELS, "seed": 7, "waiting": "uniform", "deadline": (2.5, 4.0)}
+    options = {
+        "nodes": 3,
+        "requests": 60,
+        "model": EDGE_MODELS,
+        "seed": 7,
+        "waiting": "uniform",
+        "deadline": (2.5, 4.0),
+    }
     yield "all-edgemodels-3nodes-60", {**options, "regime": "all"}
     yield "all-bloom3b-3nodes-40-peruser", {"nodes": 3, "requests": 40, "seed": 8, **per_user}
     yield "both-bloom3b-6nodes-120", {"nodes": 6, "requests": 120, "regime": "both", "seed": 9}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from types import ModuleType
@@ -33,6 +34,7 @@ class _CertifyModule(ModuleType):
         seed: int = 0,
         workers: int = 1,
         progress: Callable[[Progress], Any] | None = None,
+        file: str | os.PathLike[str] | None = None,
     ) -> Comparison:
         """See `edgeopt.certify.compare.certify`."""
         from edgeopt.certify.compare import certify
@@ -45,6 +47,7 @@ class _CertifyModule(ModuleType):
             seed=seed,
             workers=workers,
             progress=progress,
+            file=file,
         )
 
 

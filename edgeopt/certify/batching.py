@@ -50,7 +50,8 @@ def node_bound(node: NodeProblem, multipliers: NDArray[np.float64] | None) -> in
     least = replay.count
     for y in np.atleast_2d(np.zeros(4) if multipliers is None else multipliers):
         if np.isfinite(y).all():
-            least = np.minimum(least, replay.bounds(np.maximum(y, 0.0)))
+            # A price of 1 already keeps every request out that needs a unit; a higher one only loosens the bound.
+            least = np.minimum(least, replay.bounds(np.clip(y, 0.0, 1.0)))
     return max(0, int(least.max()))
 
 

@@ -52,3 +52,9 @@ def _node_trees(
 
 def _is_multipliers(proof: object) -> bool:
     return isinstance(proof, np.ndarray) and proof.ndim == 2 and proof.shape[1] == 4
+
+
+def solution(instance: BatchingInstance, program: Program, chosen: Sequence[int]) -> Schedule:
+    """The schedule behind chosen choices, the inverse of `choices`."""
+    taken = np.array(chosen, dtype=np.int64)
+    return Schedule(tuple(program.group[taken[program.bin[taken] == b]] for b in range(program.bins)))

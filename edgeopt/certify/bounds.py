@@ -5,15 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 from edgeopt.certify.audit import Audit
 from edgeopt.errors import UnknownNameError
-from edgeopt.instances.base import Instance
 from edgeopt.result import BoundEvidence, Result, Termination, number
-from edgeopt.solvers.base import Control, SolverInfo, solver
+from edgeopt.solvers.base import SolverInfo, solver
 
 STRENGTH = (BoundEvidence.CLAIMED, BoundEvidence.AGREED, BoundEvidence.PROVED)
 
@@ -35,15 +32,6 @@ def registered(result: Result) -> SolverInfo | None:
         return None
 
 
-def proved_bound(instance: Instance, results: Sequence[Result], control: Control) -> float | None:
-    """A bound that exact arithmetic replays, from ``edgeopt.certify.<problem>_bound`` where a problem has one."""
-    name = f"edgeopt.certify.{instance.problem}_bound"
-    if find_spec(name) is None:
-        return None
-    found: float | None = import_module(name).proved_bound(instance, results, control)
-    return found
-
-
 def claims(sense: str, audits: Sequence[tuple[Result, Audit]]) -> tuple[list[Bound], list[str]]:
     """The bounds that results hand out, and what is wrong with those that a checked value refutes.
 
@@ -51,6 +39,8 @@ def claims(sense: str, audits: Sequence[tuple[Result, Audit]]) -> tuple[list[Bou
     """
     found, refuted = [], []
     for result, _ in audits:
+        if result.termination is Termination.INFEASIBLE and (better := beaten(sense, None, audits)) is not None:
+            refuted.append(f"{result.solver} says that there is no solution, {better}")
         if result.bound is None or not math.isfinite(result.bound) or result.termination is Termination.ERROR:
             continue
         better = beaten(sense, result.bound, audits)
@@ -61,11 +51,11 @@ def claims(sense: str, audits: Sequence[tuple[Result, Audit]]) -> tuple[list[Bou
     return found, refuted
 
 
-def beaten(sense: str, bound: float, audits: Iterable[tuple[Result, Audit]]) -> str | None:
-    """Which checked solution is better than a bound, in words, or None."""
+def beaten(sense: str, bound: float | None, audits: Iterable[tuple[Result, Audit]]) -> str | None:
+    """Which checked solution is better than a bound (any is, if the bound is that there is none), in words, or None."""
     for result, check in audits:
         value = check.checked
-        if value is not None and (value > bound if sense == "max" else value < bound):
+        if value is not None and (bound is None or (value > bound if sense == "max" else value < bound)):
             return f"but a checked solution of {result.solver} has {number(value)}"
     return None
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
 from edgeopt.certify.audit import Audit, audit
-from edgeopt.certify.bounds import Bound, agreed, beaten, best, claims, proved_bound, registered
+from edgeopt.certify.bounds import Bound, agreed, beaten, best, claims, registered
+from edgeopt.certify.certificate import Certificate, write_certificate
+from edgeopt.certify.proved import prove
 from edgeopt.errors import AssumptionError, BackendError, InstanceError
-from edgeopt.instances.base import Instance, problem
+from edgeopt.instances.base import Instance, problem, sense_of
 from edgeopt.result import BoundEvidence, Result, Termination, ValueEvidence, number
 from edgeopt.solvers.base import Control, Progress, solve, solver
 
@@ -46,6 +49,9 @@ class Comparison:
         What a person should know, e.g. which reference refused the instance.
     interrupted : bool
         Whether the user ended the work before all of it was done.
+    certificate : Certificate or None
+        What the stand-alone verifier has confirmed: the checked solution and the proved bound (which a claimed one
+        may be tighter than). None where the problem has no proofs.
     """
 
     result: Result
@@ -63,6 +69,19 @@ class Comparison:
     violations: tuple[str, ...]
     message: str = ""
     interrupted: bool = False
+    certificate: Certificate | None = field(default=None, repr=False)
+
+    def write(self, path: str | os.PathLike[str]) -> None:
+        """Write the certificate, for ``edgeopt verify``.
+
+        Raises
+        ------
+        InstanceError
+            If there is none, the ending is not ``.json`` or ``.json.gz``, or the file cannot be written.
+        """
+        if self.certificate is None:
+            raise InstanceError(f"{os.fspath(path)}: there is no proved bound on {self.result.instance} to write")
+        write_certificate(self.certificate, path)
 
     @property
     def evidence(self) -> str | None:
@@ -108,12 +127,13 @@ def certify(
     seed: int = 0,
     workers: int = 1,
     progress: Callable[[Progress], Any] | None = None,
+    file: str | os.PathLike[str] | None = None,
 ) -> Comparison:
     """Check a result exactly and hold it against the best bound that can be had.
 
-    A bound that replays in exact arithmetic is tried first. Then come the solvers of `against`: their answers
-    are checked like the certified one, their bounds are claims, and two independent exact solvers that close
-    the same value agree. No label that a result carries is believed.
+    A bound that the stand-alone verifier confirms is tried first. Then come the solvers of `against`: their answers
+    are checked like the certified one, their bounds are claims unless a proof comes along that verifies, and two
+    independent exact solvers that close the same value agree. No label that a result carries is believed.
 
     Parameters
     ----------
@@ -128,6 +148,8 @@ def certify(
         Wall-clock limit of every solver run and of the proof (s).
     seed, workers, progress
         As in `edgeopt.solve`.
+    file : path, optional
+        The instance's file, to be named in the certificate by its SHA-256.
 
     Raises
     ------
@@ -151,18 +173,21 @@ def certify(
         if (known.problem, known.digest) != (instance.problem, instance.digest):
             raise InstanceError(f"the result of {known.solver} is one of {known.instance}, not of {instance.name}")
 
-    audits = [(known, audit(instance, known)) for known in (result, *references)]
+    # The instance says whether it is maximised, whatever a result says.
+    known_results = [replace(known, sense=sense_of(instance)) for known in (result, *references)]
+    audits = [(known, audit(instance, known)) for known in known_results]
     announce = progress or (lambda report: None)
     announce(Progress("proof", 0.0, audits[0][1].checked, None))
-    proof, interrupted = _proof(instance, [result, *references], time_limit)
+    proof, interrupted = _proof(instance, audits, time_limit, file)
     if names is None:
-        met = proof is not None and audits[0][1].checked == proof
+        met = proof.certificate is not None and audits[0][1].checked == proof.certificate.bound
         names = () if met or references else (problem(instance.problem).exact_solver,)
-    notes = []
+    notes: list[str] = []
+    known_proofs = len(audits)
     for name in names:
         if interrupted or name in [known.solver for known, _ in audits]:
             continue
-        announce(Progress(name, 0.0, None, proof))
+        announce(Progress(name, 0.0, None, proof.bound))
         try:
             reference = solve(instance, name, **settings)
         except (AssumptionError, BackendError) as error:
@@ -170,37 +195,78 @@ def certify(
             continue
         audits.append((reference, audit(instance, reference)))
         interrupted = reference.termination is Termination.INTERRUPTED
+    if not interrupted and any(known.proof is not None for known, _ in audits[known_proofs:]):
+        proof, interrupted = _proof(instance, audits, time_limit, file)
     return replace(_compared(audits, proof, notes), interrupted=interrupted)
 
 
-def _proof(instance: Instance, results: Sequence[Result], time_limit: float | None) -> tuple[float | None, bool]:
+@dataclass(frozen=True, slots=True)
+class _Proof:
+    """What the proofs that are known so far show."""
+
+    certificate: Certificate | None = None
+    refuted: tuple[str, ...] = ()
+
+    @property
+    def bound(self) -> int | None:
+        return None if self.certificate is None else self.certificate.bound
+
+    @property
+    def infeasible(self) -> bool:
+        return self.certificate is not None and self.certificate.bound is None
+
+
+def _proof(
+    instance: Instance,
+    audits: Sequence[tuple[Result, Audit]],
+    time_limit: float | None,
+    file: str | os.PathLike[str] | None,
+) -> tuple[_Proof, bool]:
     """The proved bound, and whether the user has interrupted the work, then or before."""
-    if any(result.termination is Termination.INTERRUPTED for result in results):
-        return None, True
+    if any(result.termination is Termination.INTERRUPTED for result, _ in audits):
+        return _Proof(), True
+    (result, own), others = audits[0], [known for known, _ in audits[1:]]
+    promised = _guarantee(result)
     try:
-        return proved_bound(instance, results, Control(time_limit=time_limit)), False
+        certificate, refuted = prove(
+            instance,
+            result,
+            others,
+            Control(time_limit=time_limit),
+            feasible=own.checked is not None,
+            guarantee=None if promised is None else str(promised),
+            file=file,
+        )
     except KeyboardInterrupt:
-        return None, True
+        return _Proof(), True
+    return _Proof(certificate, tuple(refuted)), False
 
 
-def _compared(audits: Sequence[tuple[Result, Audit]], proof: float | None, notes: Sequence[str]) -> Comparison:
+def _compared(audits: Sequence[tuple[Result, Audit]], proof: _Proof, notes: list[str]) -> Comparison:
     """What checked sides (the certified one first) and a proved bound say together."""
     result, own = audits[0]
     sense = result.sense
     bounds, refuted = claims(sense, audits)
+    refuted += proof.refuted
     bounds += [bound for bound in agreed(audits) if beaten(sense, bound.value, audits) is None]
-    if proof is not None:
-        better = beaten(sense, proof, audits)
+    if proof.bound is not None:
+        better = beaten(sense, proof.bound, audits)
         if better is None:
-            bounds.append(Bound(proof, BoundEvidence.PROVED, "proof"))
+            bounds.append(Bound(proof.bound, BoundEvidence.PROVED, "proof"))
         else:
-            refuted.append(f"the proof says {number(proof)}, {better}")
+            refuted.append(f"the proof says {number(proof.bound)}, {better}")
+    if proof.infeasible:
+        bounds = []
+        notes.append("there is no solution (proved)")
     bound = best(sense, bounds)
     ratio = None if bound is None or own.checked is None else quality(sense, own.checked, bound.value)
     leader = _leader(sense, audits[1:])
     guarantee = _guarantee(result)
     broken = _broken_guarantee(sense, guarantee, audits)
-    shown = True if guarantee is not None and ratio is not None and ratio >= guarantee else None
+    own_word = (BoundEvidence.CLAIMED, result.solver)  # shows nothing about the solver
+    firm = best(sense, [item for item in bounds if (item.evidence, item.source) != own_word])
+    least = None if firm is None or own.checked is None else quality(sense, own.checked, firm.value)
+    shown = True if guarantee is not None and least is not None and least >= guarantee else None
     return Comparison(
         result=result,
         value=own.value,
@@ -216,6 +282,7 @@ def _compared(audits: Sequence[tuple[Result, Audit]], proof: float | None, notes
         guarantee_holds=False if broken else shown,
         violations=(*(item for _, check in audits for item in check.violations), *refuted, *broken),
         message="; ".join(filter(None, ["" if own.violations else result.message, *notes])),
+        certificate=proof.certificate,
     )
 
 
@@ -252,8 +319,8 @@ def _guarantee(result: Result) -> Fraction | None:
     info = registered(result)
     if info is None or result.termination is not Termination.COMPLETE:
         return None
-    promised = "1" if info.exact else info.guarantee
-    return None if promised is None else min(Fraction(promised), 1 / Fraction(promised))
+    promised = Fraction(result.guarantee or ("1" if info.exact else info.guarantee) or 0)
+    return min(promised, 1 / promised) if promised else None
 
 
 def _broken_guarantee(sense: str, guarantee: Fraction | None, audits: Sequence[tuple[Result, Audit]]) -> list[str]:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from edgeopt.certify.verify.proof_tree import bound_of, read_proof
 from edgeopt.certify.verify.reading import Refuted
 from edgeopt.instances.program import Program
-from edgeopt.proof import Bins, Chains, ChoiceSplit, FloatArray, Infeasible, Leaf, ThresholdSplit, Tree
+from edgeopt.proof import Bins, Chains, ChoiceSplit, CountSplit, FloatArray, Infeasible, Leaf, ThresholdSplit, Tree
 
 BITS = (64, 96, 160)
 """Binary digits after the point that are tried; the fewest that give the best bound are kept."""
@@ -142,6 +142,10 @@ class _Tables:
                 record = {"kind": "threshold", "bin": int(vertex.bin), "threshold": int(vertex.threshold)}
                 record |= {"late": None, "early": None}
                 return record, [(record, "late", vertex.late, bins), (record, "early", vertex.early, bins)]
+            case CountSplit():
+                record = {"kind": "count", "bin": int(vertex.bin), "choices": sorted(map(int, vertex.choices))}
+                record |= {"most": int(vertex.most), "few": None, "many": None}
+                return record, [(record, "few", vertex.few, bins), (record, "many", vertex.many, bins)]
             case Bins():
                 parts: list[int | None] = [None] * len(bins)
                 record = {"kind": "bins", "prices": self.priced(vertex.prices), "parts": parts}
@@ -161,8 +165,11 @@ class _Tables:
 
     def vectors(self, b: int, rows: FloatArray) -> list[int]:
         """Indices of the multipliers of a bin, clipped at 0; 0 itself goes without saying."""
-        usable = np.maximum(_usable(np.reshape(rows, (-1, self.program.weight.shape[1]))), 0.0)
-        return sorted({self.multipliers[b].index(row, self.bits) for row in usable if row.any()})
+        least = self.program.weight.shape[1]
+        usable = np.maximum(np.atleast_2d(_usable(rows)), 0.0)
+        # Columns of count rows that are 0 to the end go without saying, too.
+        ends = [max(least, int(np.flatnonzero(row)[-1]) + 1) if row.any() else 0 for row in usable]
+        return sorted({self.multipliers[b].index(row[:n], self.bits) for row, n in zip(usable, ends, strict=True) if n})
 
 
 def _usable(values: NDArray[Any]) -> FloatArray:

@@ -71,7 +71,7 @@ def with_options(function: Callable[..., None], parameters: Sequence[inspect.Par
 
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    command.__doc__ = function.__doc__
+    command.__name__, command.__doc__ = function.__name__, function.__doc__
     return command
 
 

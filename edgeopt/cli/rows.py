@@ -24,7 +24,7 @@ Row = dict[str, Any]
 FIELDS = (
     "instance", "file", "problem", "solver", "value", "value_evidence", "bound", "bound_source", "ratio",
     "evidence", "reference", "reference_solver", "guarantee", "guarantee_holds", "termination", "seconds",
-    "violations", "message",
+    "violations", "certificate", "message",
 )  # fmt: skip
 """Every JSON object has all of these; what is not known is null."""
 
@@ -48,7 +48,7 @@ def of_result(file: Path, result: Result) -> Row:
         value_evidence=_text(result.value_evidence),
         bound=result.bound,
         bound_source=None if result.bound is None else result.solver,
-        ratio=_below(ratio),
+        ratio=below(ratio),
         evidence=result.evidence,
         message=result.message,
     )
@@ -62,7 +62,7 @@ def of_comparison(file: Path, comparison: Comparison) -> Row:
         value_evidence=_text(comparison.value_evidence),
         bound=comparison.bound,
         bound_source=comparison.bound_source,
-        ratio=_below(comparison.ratio),
+        ratio=below(comparison.ratio),
         evidence=comparison.evidence,
         reference=comparison.reference,
         reference_solver=comparison.reference_solver,
@@ -88,7 +88,7 @@ def _text(value: object) -> str | None:
     return None if value is None else str(value)
 
 
-def _below(ratio: Fraction | None) -> float | None:
+def below(ratio: Fraction | None) -> float | None:
     """The largest float that is not above a ratio."""
     if ratio is None:
         return None

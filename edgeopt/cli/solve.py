@@ -8,27 +8,30 @@ from typing import Annotated, Any
 
 import typer
 
-from edgeopt.cli.files import Files, instances
+from edgeopt.cli.files import Files, Reading, reads_formats
 from edgeopt.cli.guard import Outcome
 from edgeopt.errors import InstanceError
 
 TimeLimit = Annotated[float | None, typer.Option(metavar="S", help="Limit of every solver run (s).")]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
+SolverOptions = Annotated[
+    list[str] | None, typer.Option("--option", metavar="KEY=VALUE", help="Option of the solver; may be repeated.")
+]
 Workers = Annotated[int, typer.Option(help="Threads for solvers that can use them.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object per instance and solver, a line each.")]
 
 
+@reads_formats
 def solve(
     files: Files,
+    reading: Reading,
     solver: Annotated[
         str | None, typer.Option(metavar="S", help="See 'solvers'; the problem's default without.")
     ] = None,
     time_limit: TimeLimit = None,
     seed: Seed = 0,
     workers: Workers = 1,
-    option: Annotated[
-        list[str] | None, typer.Option(metavar="KEY=VALUE", help="Option of the solver; may be repeated.")
-    ] = None,
+    option: SolverOptions = None,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="File for the result; a directory with several instances."),
@@ -49,7 +52,7 @@ def solve(
         raise InstanceError(f"{output}: with several instances, --output must be a directory that exists")
     outcome = Outcome()
     with rows.printing(as_json) as printer:
-        for file, instance in instances(files, outcome):
+        for file, instance in reading.instances(files, outcome):
             try:
                 with ProgressPrinter(instance.name) as progress:
                     result = base.solve(

@@ -11,6 +11,7 @@ import re
 import tempfile
 import zipfile
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -137,14 +138,32 @@ def _problem_of(data: bytes, where: str) -> str:
 
 
 def _array_header(data: bytes, where: str) -> bytes:
+    arrays = read_arrays(data, where, ["header"])
+    if not arrays:
+        raise InstanceError(f"{where}: not the array form of an instance: the array 'header' is missing")
+    head: bytes = arrays["header"].tobytes()
+    return head
+
+
+def read_arrays(data: bytes, where: str, names: Sequence[str] = ()) -> dict[str, Any]:
+    """The arrays in the array form (numpy's ``.npz``), or those of these names that it has.
+
+    Raises
+    ------
+    InstanceError
+        If it cannot be read.
+    """
     import numpy as np
 
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-            head: bytes = archive["header"].tobytes()
-            return head
-    except (KeyError, ValueError, OSError, zipfile.BadZipFile, zlib.error) as error:
-        raise InstanceError(f"{where}: not the array form of an instance: {error}") from error
+            found = {name: archive[name] for name in archive.files if name in (names or archive.files)}
+    except (ValueError, EOFError, OSError, MemoryError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+        raise InstanceError(f"{where}: not a readable array form: {error}") from error
+    for name, array in found.items():
+        if not isinstance(array, np.ndarray):
+            raise InstanceError(f"{where}: not a readable array form: {name!r} in it is no array of numpy")
+    return found
 
 
 def decode_json(data: bytes, kind: type[T], where: str) -> T:
@@ -177,6 +196,8 @@ def _json_place(data: bytes, error: Exception) -> str:
         return f"not UTF-8 at byte {place.start}"
     except RecursionError:
         return "nested too deeply"
+    except ValueError as large:  # a number of more digits than Python reads
+        return str(large)
     return str(error)
 
 
@@ -186,12 +207,12 @@ def _explain(text: str, data: bytes) -> str:
     path = path.rstrip("`").lstrip(".")
     if not path:
         return message
-    value: Any = json.loads(data)
-    for key, index in re.findall(r"([^.\[\]]+)|\[(\d+)\]", path):
-        try:
+    try:
+        value: Any = json.loads(data)
+        for key, index in re.findall(r"([^.\[\]]+)|\[(\d+)\]", path):
             value = value[key] if key else value[int(index)]
-        except (KeyError, IndexError, TypeError):
-            return f"{path}: {message}"
+    except (KeyError, IndexError, TypeError, ValueError, RecursionError):  # the last two: more than Python reads
+        return f"{path}: {message}"
     shown = json.dumps(value)
     if isinstance(value, dict):
         return f"{path}: {message}"
@@ -205,7 +226,7 @@ def _unit(path: str) -> str:
 
 
 def write(content: Any, path: str | os.PathLike[str], *, instance: Instance | None = None) -> None:
-    """Write an instance, or with `instance` given a result of it.
+    """Write an instance, with `instance` given a result of it, or what can write itself, such as a comparison.
 
     The ending chooses ``.json``, ``.json.gz`` or, for instances, the array form ``.npz``. The file appears
     whole or not at all: a killed write leaves the old one as it was.
@@ -223,6 +244,9 @@ def write(content: Any, path: str | os.PathLike[str], *, instance: Instance | No
             raise InstanceError(f"{name}: a result is written with its instance: write(result, path, instance=...)")
         write_result(instance, content, path)
         return
+    if hasattr(content, "write"):
+        content.write(path)
+        return
     if name.endswith(".npz"):
         data = problem(content.problem).encode_arrays(content)
     elif name.endswith((".json", ".json.gz")):
@@ -233,7 +257,7 @@ def write(content: Any, path: str | os.PathLike[str], *, instance: Instance | No
 
 
 def write_bytes(data: bytes, path: str | os.PathLike[str]) -> None:
-    """Replace a file's content in one step; gzip when the name ends in ``.gz``.
+    """Replace a file's content in one step; gzip when the name ends in ``.gz``. Pipes and devices are written to.
 
     Raises
     ------
@@ -244,6 +268,10 @@ def write_bytes(data: bytes, path: str | os.PathLike[str]) -> None:
     if target.name.endswith(".gz"):
         data = gzip.compress(data, mtime=0)
     try:
+        if target.exists() and not target.is_file():  # a pipe or device, /dev/null above all, is not replaced
+            target.write_bytes(data)
+            return
+        target = target.resolve()  # a link stays one
         handle, temporary = tempfile.mkstemp(dir=target.parent or ".", prefix=f".{target.name}.")
         try:
             with os.fdopen(handle, "wb") as file:
@@ -258,4 +286,4 @@ def write_bytes(data: bytes, path: str | os.PathLike[str]) -> None:
             Path(temporary).unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise InstanceError(f"{target}: cannot write: {error.strerror or error}") from error
+        raise InstanceError(f"{os.fspath(path)}: cannot write: {error.strerror or error}") from error

@@ -39,6 +39,7 @@ class ResultHeader(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     options: dict[str, Any] = {}
     effort: dict[str, int | float] = {}
     message: str = ""
+    guarantee: Annotated[str, Meta(pattern=r"^(0|[1-9][0-9]{0,99}(/[1-9][0-9]{0,99})?)$")] | None = None
 
 
 class ResultFile(ResultHeader, kw_only=True):
@@ -75,6 +76,7 @@ def write_result(instance: Instance, result: Result, path: str | os.PathLike[str
         options=dict(result.options),
         effort=dict(result.effort),
         message=result.message,
+        guarantee=result.guarantee,
     )
     solution = None if result.solution is None else family.encode_solution(instance, result.solution)
     head = msgspec.json.format(msgspec.json.encode(header, enc_hook=_plain), indent=1)
@@ -127,4 +129,5 @@ def read_result(instance: Instance, path: str | os.PathLike[str]) -> Result:
         effort=content.effort,
         options=content.options,
         message=content.message,
+        guarantee=content.guarantee,
     )

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import inspect
+import math
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.metadata import entry_points
-from types import FrameType
-from typing import Any
+from numbers import Integral, Real
+from types import FrameType, UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from edgeopt.errors import InstanceError, UnknownNameError
 from edgeopt.instances.base import Instance, problem, problem_names, sense_of
@@ -103,13 +105,14 @@ class Progress:
     bound: float | None
 
 
-_excused_s = 0.0
+_excused_s: dict[int, float] = {}
+"""Seconds excused so far, by thread: what one compiles is no time that another may keep."""
 
 
 def excuse(seconds: float) -> None:
-    """Do not charge these seconds to the running solver: it compiled what it keeps for all later runs."""
-    global _excused_s
-    _excused_s += seconds
+    """Do not charge these seconds to this thread's solver: it compiled what it keeps for all later runs."""
+    thread = threading.get_ident()
+    _excused_s[thread] = _excused_s.get(thread, 0.0) + seconds
 
 
 @dataclass(slots=True)
@@ -126,6 +129,8 @@ class Control:
         A solution to start from.
     listener : callable or None
         Hears every `report`.
+    thread : int
+        The thread that solves, whose excused time does not count.
     """
 
     solver: str = ""
@@ -134,12 +139,19 @@ class Control:
     workers: int = 1
     start: Any | None = None
     listener: Callable[[Progress], None] | None = None
-    started: float = field(default_factory=lambda: time.perf_counter() - _excused_s)
+    thread: int = field(default_factory=threading.get_ident)
+    started: float = field(init=False)
     interrupted: bool = False
+
+    def __post_init__(self) -> None:
+        self.started = self._clock()
+
+    def _clock(self) -> float:
+        return time.perf_counter() - _excused_s.get(self.thread, 0.0)
 
     def seconds(self) -> float:
         """Time since the start (s), without the one-time compilation of kernels."""
-        return time.perf_counter() - _excused_s - self.started
+        return self._clock() - self.started
 
     def remaining(self) -> float | None:
         """Time left (s, not negative), or None without a limit."""
@@ -233,27 +245,50 @@ def solve(
         raise InstanceError(f"time_limit = {time_limit} (s): must be 0 or more")
     if workers < 1:
         raise InstanceError(f"workers = {workers}: must be 1 or more")
+    if seed < 0:
+        raise InstanceError(f"seed = {seed}: must be 0 or more")
     function = info.function()
+    if options:
+        _check_options(info, function, options)
     control = Control(info.name, time_limit, seed, workers, start, progress)
     with _interruptible(control):
-        try:
-            answer = function(instance, control, **options)
-        except TypeError as error:
-            _refuse_unknown_options(info, function, options, error)
-            raise
+        answer = function(instance, control, **options)
     seconds = control.seconds()
     return checked(instance, info.name, answer, seconds, options)
 
 
-def _refuse_unknown_options(
-    info: SolverInfo, function: SolverFunction, options: Mapping[str, Any], error: TypeError
-) -> None:
-    """Say clearly that an option does not exist, if that is what the TypeError was about."""
-    known = list(inspect.signature(function).parameters)[2:]
-    unknown = sorted(set(options) - set(known))
-    if unknown:
-        has = f"it has: {', '.join(known)}" if known else "it has none"
-        raise InstanceError(f"solver {info.name} has no option {unknown[0]!r}; {has}") from error
+def _check_options(info: SolverInfo, function: SolverFunction, options: Mapping[str, Any]) -> None:
+    """Refuse options that the solver does not have, and values that its annotations rule out."""
+    parameters = inspect.signature(function).parameters
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+        return
+    known = list(parameters)[2:]
+    try:
+        hints = get_type_hints(function)
+    except (NameError, TypeError):  # names for type checkers only, or a callable object: nothing to go by
+        hints = {}
+    for name, value in options.items():
+        if name not in known:
+            has = f"it has: {', '.join(known)}" if known else "it has none"
+            raise InstanceError(f"solver {info.name} has no option {name!r}; {has}")
+        if name in hints and not _is_a(value, hints[name]):
+            wanted = str(parameters[name].annotation)
+            raise InstanceError(f"solver {info.name}: option {name} = {value!r}: must be {wanted}")
+
+
+def _is_a(value: Any, hint: Any) -> bool:
+    """Whether a value is what an annotation says; annotations that are no classes, unions or sequences pass."""
+    if get_origin(hint) in (Union, UnionType):
+        return any(_is_a(value, kind) for kind in get_args(hint))
+    kind = get_origin(hint) or hint
+    if kind is Sequence:
+        items = get_args(hint)
+        return isinstance(value, Sequence) and not isinstance(value, str) and all(_is_a(v, items[0]) for v in value)
+    if kind is bool or isinstance(value, bool):
+        return kind is Any or (kind is bool and isinstance(value, bool))
+    if kind in (int, float):
+        return isinstance(value, Integral if kind is int else Real)
+    return not isinstance(kind, type) or isinstance(value, kind)
 
 
 def checked(
@@ -263,10 +298,13 @@ def checked(
     family, sense = problem(instance.problem), sense_of(instance)
     value: float | None = None
     evidence: ValueEvidence | None = None
-    bound, bound_evidence = answer.bound, answer.bound_evidence
-    if bound is not None and bound_evidence is None:
-        bound_evidence = BoundEvidence.CLAIMED
+    bound = answer.bound
     refuted = []
+    if bound is not None and not math.isfinite(bound):
+        refuted.append(f"{name} claimed the bound {bound}, which is no finite number")
+        bound = None
+    elif bound is not None:
+        bound = int(bound) if isinstance(bound, Integral) else float(bound)  # numpy's numbers are no JSON
     if answer.solution is not None:
         value = family.value(instance, answer.solution)
         broken = family.compiled_violations(instance, answer.solution)
@@ -274,10 +312,9 @@ def checked(
         refuted += [f"{name} returned a solution that breaks {item}" for item in broken[:3]]
         if answer.claimed_value is not None and answer.claimed_value != value:
             refuted.append(f"{name} claimed the value {number(answer.claimed_value)}, its solution has {number(value)}")
-        better = bound is not None and (value > bound if sense == "max" else value < bound)
-        if better and not broken:
+        if bound is not None and not broken and (value > bound if sense == "max" else value < bound):
             refuted.append(f"{name} claimed the bound {number(bound)}, its own checked solution has {number(value)}")
-            bound = bound_evidence = None
+            bound = None
     return Result(
         problem=instance.problem,
         instance=instance.name,
@@ -288,7 +325,7 @@ def checked(
         value=value,
         value_evidence=evidence,
         bound=bound,
-        bound_evidence=bound_evidence,
+        bound_evidence=None if bound is None else BoundEvidence.CLAIMED,
         termination=Termination.ERROR if refuted else answer.termination,
         seconds=seconds,
         effort=answer.effort,

@@ -18,9 +18,13 @@ from edgeopt.instances.base import Instance, problem
 from edgeopt.instances.io import write_bytes
 from edgeopt.result import Answer, Result, Termination
 from edgeopt.solvers.base import Control, SolverInfo, checked, solver, solvers
+from edgeopt.testing.assignment import assignment_instances
 from edgeopt.testing.strategies import batching_instances
 
-STRATEGIES: dict[str, Callable[[], SearchStrategy[Any]]] = {"batching": batching_instances}
+STRATEGIES: dict[str, Callable[[], SearchStrategy[Any]]] = {
+    "assignment": assignment_instances,
+    "batching": batching_instances,
+}
 """Strategy for the instances of each problem."""
 REFERENCES = ("brute-force", "cpsat")
 """Exact solvers that give the optimum: the first one that takes the instance and is not the one under test."""
@@ -150,6 +154,8 @@ def _runner(
 
 def _check_answer(instance: Instance, result: Result) -> None:
     """Every promise that can be checked without knowing the optimum."""
+    if result.solution is None and result.termination is Termination.INFEASIBLE:
+        return
     if result.solution is None:
         raise _Broken(instance, f"it returned no solution ({result.termination}) {result.message}".rstrip())
     broken = problem(instance.problem).violations(instance, result.solution)
@@ -159,9 +165,14 @@ def _check_answer(instance: Instance, result: Result) -> None:
         raise _Broken(instance, f"it ended with {result.termination}: {result.message or 'no limit was set'}")
 
 
-def _check_value(instance: Instance, result: Result, optimum: float, exact: bool, ratio: Fraction) -> None:
+def _check_value(instance: Instance, result: Result, optimum: float | None, exact: bool, ratio: Fraction) -> None:
     value, bound = result.value, result.bound
-    assert value is not None  # a solution was checked
+    if (value is None) != (optimum is None):
+        says = "there is no solution" if value is None else f"a checked solution has {value:g}"
+        known = "that there is none" if optimum is None else f"one with {optimum:g}"
+        raise _Broken(instance, f"it says that {says}; the reference says {known}")
+    if value is None or optimum is None:
+        return
     maximises = result.sense == "max"
     if value > optimum if maximises else value < optimum:
         raise _Broken(instance, f"its checked value {value:g} is better than the reference's optimum {optimum:g}")
@@ -172,12 +183,12 @@ def _check_value(instance: Instance, result: Result, optimum: float, exact: bool
     good, least = (
         (Fraction(value), ratio * Fraction(optimum)) if maximises else (Fraction(optimum), ratio * Fraction(value))
     )
-    if good < least:
+    if ratio and good < least:
         raise _Broken(instance, f"its value {value:g} misses the guarantee {ratio} of the optimum {optimum:g}")
 
 
-def _optimum(instance: Instance, tested: str) -> float:
-    """The exact optimum, from the first reference that takes the instance."""
+def _optimum(instance: Instance, tested: str) -> float | None:
+    """The exact optimum, from the first reference that takes the instance; None where there is no solution."""
     known = solvers(instance.problem)
     for name in REFERENCES:
         if name == tested or name not in known:
@@ -187,6 +198,8 @@ def _optimum(instance: Instance, tested: str) -> float:
         except AssumptionError:
             continue
         result = checked(instance, name, answer, 0.0)
+        if result.solution is None and result.termination is Termination.INFEASIBLE:
+            return None
         if not result.closed:
             raise InstanceError(f"the reference {name} did not close the instance {instance.name}: {result.message}")
         assert result.value is not None

@@ -11,8 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import edgeopt as eo
 from edgeopt.certify.batching import node_bound
 from edgeopt.instances.batching.node import NodeProblem
+from edgeopt.solvers.batching.ot import solve_node
 
 
 def node(kind, uplink, budget, capacities, per_class, downlink=None):
@@ -101,3 +103,12 @@ def test_a_more_generous_node_is_never_proved_with_the_same_prices():
 def test_python_integers_and_words_agree(unit):
     problem = node([0] * 5, [2 * unit] * 5, [9 * unit] * 5, (7 * unit, 99, 99), ([1], [1], [unit]))
     assert node_bound(problem, np.array([[0.5 / unit, 0, 0, 0]])) == 3
+
+
+@pytest.mark.parametrize("price", [1e17, 1e300, np.finfo(np.float64).max])
+def test_a_huge_price_is_a_price_too(price: float) -> None:
+    node = eo.generate("batching", nodes=1, requests=6, regime="all", seed=1).compiled.nodes[0]
+    for row in range(4):
+        prices = np.full(4, 1e-12)
+        prices[row] = price
+        assert len(solve_node(node).batch) <= node_bound(node, prices) <= node.size

@@ -7,7 +7,9 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,9 +17,12 @@ from hypothesis import strategies as st
 import edgeopt as eo
 from edgeopt.certify import compare
 from edgeopt.certify.bounds import Bound, best
+from edgeopt.certify.certificate import matches, read_certificate
 from edgeopt.certify.compare import Comparison, certify, quality, rounded_down
 from edgeopt.errors import AssumptionError, InstanceError, UnknownNameError
 from edgeopt.instances.batching import BatchingInstance, Schedule
+from edgeopt.instances.result_file import read_result
+from edgeopt.proof import ChoiceSplit, Leaf
 from edgeopt.result import Answer, BoundEvidence, Result, Termination, ValueEvidence
 from edgeopt.solvers.base import Control, SolverInfo, register, solvers
 
@@ -352,3 +357,82 @@ def test_result_labels_are_not_believed(single: BatchingInstance) -> None:
     forged = certify(instance, replace(other, bound=other.value, bound_evidence=BoundEvidence.PROVED), against=())
     if loose.ratio != 1:
         assert forged.bound_evidence is BoundEvidence.CLAIMED
+
+
+def test_a_literal_reading_of_algorithm_2_promises_nothing(tmp_path: Path) -> None:
+    instance = eo.generate("batching", nodes=1, requests=60, regime="all", seed=3)
+    wrong = eo.solve(instance, "ot-paper", variant="literal-sum-d")
+    eo.write(wrong, tmp_path / "wrong.json", instance=instance)
+    comparison = eo.certify(instance, read_result(instance, tmp_path / "wrong.json"), against="ot")
+    assert comparison.reference is not None
+    assert wrong.value is not None
+    assert comparison.reference > wrong.value
+    assert comparison.guarantee is None
+    assert comparison.violations == ()
+
+
+def test_a_guarantee_of_zero_promises_nothing() -> None:
+    """A result file may say so."""
+    instance = eo.generate("batching", nodes=2, requests=20, regime="all", seed=3)
+    result = replace(eo.solve(instance, "gah"), guarantee="0")
+    assert eo.certify(instance, result, against=()).guarantee is None
+
+
+def test_the_own_word_of_a_solver_does_not_show_its_guarantee() -> None:
+    instance = eo.generate("batching", nodes=2, requests=40, regime="all", seed=3)
+    poor = replace(
+        eo.solve(instance, "gah"),
+        solution=Schedule.of([[], []]),
+        value=0,
+        bound=0,
+        bound_evidence=BoundEvidence.CLAIMED,
+    )
+    comparison = eo.certify(instance, poor, against=())
+    assert comparison.guarantee_holds is None
+    good = eo.solve(instance, "gah")
+    assert eo.certify(instance, good, against="highs").guarantee_holds is True
+
+
+def test_a_comparison_is_written_as_its_certificate(
+    single: BatchingInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = certify(single, "gah")
+    eo.write(found, tmp_path / "proof.json")
+    stored = read_certificate(tmp_path / "proof.json")
+    assert (stored.value, stored.bound, stored.content["claim"]["guarantee"]) == (found.value, found.bound, "1/2")
+    assert matches(stored, single) == []
+    monkeypatch.setattr(compare, "prove", lambda *_, **__: (None, []))
+    with pytest.raises(InstanceError, match="no proved bound"):
+        eo.write(certify(single, "gah", against=()), tmp_path / "none.json")
+
+
+def test_infeasible_is_a_claim_that_a_solution_refutes(instance: BatchingInstance, stub: Register) -> None:
+    liar = stub("liar", Answer(None, termination=Termination.INFEASIBLE), exact=True)
+    found = certify(instance, liar, against="gah")
+    assert any(item.startswith("liar says that there is no solution, but a checked") for item in found.violations)
+
+
+@pytest.mark.parametrize(
+    "proof",
+    [object(), Leaf(np.zeros(3), ()), ChoiceSplit(-1, Leaf(np.zeros(1), ()), Leaf(np.zeros(1), ()))],
+    ids=["object", "leaf", "split"],
+)
+def test_a_proof_that_is_none_does_no_harm(instance: BatchingInstance, stub: Register, proof: object) -> None:
+    liar = stub("liar", Answer(feasible(instance, 1), bound=1, proof=proof), exact=True)
+    found = certify(instance, "gah", against=liar)
+    assert found.bound_evidence is BoundEvidence.PROVED
+    assert found.certificate is not None
+    assert found.bound == certify(instance, "gah", against=()).bound
+    if isinstance(proof, Leaf | ChoiceSplit):
+        assert found.violations
+
+
+def test_the_sense_is_the_instance_s(instance: BatchingInstance) -> None:
+    turned = replace(eo.solve(instance, "gah"), sense="min")
+    assert certify(instance, turned, against=()).bound == certify(instance, "gah", against=()).bound
+
+
+def test_a_guarantee_that_options_decide_comes_from_the_answer(instance: BatchingInstance, stub: Register) -> None:
+    modest = stub("modest", Answer(feasible(instance, 3), guarantee="1/100"), guarantee="1/2")
+    found = certify(instance, modest, against="gah")
+    assert (found.guarantee, found.guarantee_holds) == (Fraction(1, 100), True)

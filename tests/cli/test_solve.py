@@ -91,7 +91,7 @@ def test_a_directory_stands_for_its_instances(run: Any, single: Path, several: P
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--solver", "gha"], "error: no solver 'gha' for batching; there are: brute-force, cpsat, gah"),
+        (["--solver", "gha"], "error: no solver 'gha' for batching; there are: brute-force, close, cpsat, gah"),
         (["--option", "strength"], "error: --option strength: must be KEY=VALUE"),
         (["--solver", "ot", "--option", "speed=3"], "error: solver ot has no option 'speed'; it has: node_limit"),
         (["--time-limit", "-1"], "error: time_limit = -1.0 (s): must be 0 or more"),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,11 +13,12 @@ import numpy as np
 import pytest
 
 import edgeopt
+import edgeopt as eo
 from edgeopt.errors import AssumptionError, InstanceError, UnknownNameError
 from edgeopt.instances.batching import BatchingInstance, Schedule
 from edgeopt.result import Answer, BoundEvidence, Termination, ValueEvidence
 from edgeopt.solvers import base
-from edgeopt.solvers.base import Control, Progress, SolverInfo
+from edgeopt.solvers.base import Control, Progress, SolverInfo, checked, excuse
 
 
 @pytest.fixture
@@ -109,9 +112,9 @@ def test_no_solution_is_said_plainly(instance: BatchingInstance, stub: Any) -> N
 
 
 def test_unknown_names_are_answered_with_the_known_ones(instance: BatchingInstance) -> None:
-    with pytest.raises(UnknownNameError, match="no solver 'gahh' for batching; there are: .*gah"):
+    with pytest.raises(UnknownNameError, match=r"no solver 'gahh' for batching; there are: .*gah"):
         edgeopt.solve(instance, "gahh")
-    with pytest.raises(UnknownNameError, match="no problem 'batch'; there are: .*batching"):
+    with pytest.raises(UnknownNameError, match=r"no problem 'batch'; there are: .*batching"):
         edgeopt.generate("batch")
     with pytest.raises(InstanceError, match="solver gah has no option 'colour'; it has: oracle, order, restarts"):
         edgeopt.solve(instance, "gah", colour="red")
@@ -142,7 +145,7 @@ def test_bad_limits(instance: BatchingInstance, options: dict[str, Any], text: s
 
 
 def test_a_single_node_solver_refuses_two_nodes(instance: BatchingInstance) -> None:
-    with pytest.raises(AssumptionError, match="ot solves one node, .* has 2; use gah with oracle='ot'"):
+    with pytest.raises(AssumptionError, match=r"ot solves one node, .* has 2; use gah with oracle='ot'"):
         edgeopt.solve(instance, "ot")
 
 
@@ -175,3 +178,68 @@ def test_progress_is_heard(instance: BatchingInstance) -> None:
     assert heard
     assert heard[-1].solver == "gah+"
     assert max(p.value or 0 for p in heard) == result.value
+
+
+@pytest.mark.parametrize(
+    ("solver", "options", "text"),
+    [
+        ("gah", {"restarts": "x"}, "option restarts = 'x': must be int"),
+        ("gah", {"order": 5}, "option order = 5"),
+        ("gah", {"oracle": [1]}, "option oracle"),
+        ("ot-paper", {"prune": "False"}, "option prune = 'False': must be bool"),
+        ("ot", {"node_limit": True}, "option node_limit = True"),
+        ("gah", {"seed": -1}, "seed = -1: must be 0 or more"),
+    ],
+)
+def test_options_of_the_wrong_kind_are_refused(solver: str, options: dict[str, Any], text: str) -> None:
+    instance = eo.generate("batching", nodes=1, requests=5, seed=1)
+    with pytest.raises(InstanceError, match=text):
+        eo.solve(instance, solver, **options)
+
+
+def test_options_may_be_numbers_of_numpy_and_any_sequence() -> None:
+    instance = eo.generate("batching", nodes=2, requests=5, seed=1)
+    eo.solve(instance, "gah", restarts=np.int64(2), order="random")
+    eo.solve(instance, "gah", order=(1, 0))
+    eo.solve(instance, "gah", order=["uav", "server"])
+
+
+@pytest.mark.parametrize("bound", [math.nan, math.inf, -math.inf])
+def test_a_bound_that_is_no_number_is_named(bound: float) -> None:
+    instance = eo.generate("batching", nodes=1, requests=5, seed=1)
+    result = checked(instance, "liar", Answer(Schedule.of([[]]), bound=bound), 0.0)
+    assert (result.bound, result.bound_evidence, result.termination) == (None, None, Termination.ERROR)
+    assert "no finite number" in result.message
+
+
+def test_a_bound_of_numpy_becomes_one_of_python() -> None:
+    instance = eo.generate("batching", nodes=1, requests=5, seed=1)
+    result = checked(instance, "x", Answer(Schedule.of([[]]), bound=np.int64(7)), 0.0)
+    assert type(result.bound) is int
+
+
+def test_what_one_thread_compiles_is_no_time_for_another() -> None:
+    control = Control(time_limit=1.0)
+    before = control.seconds()
+    other = threading.Thread(target=excuse, args=(100.0,))
+    other.start()
+    other.join()
+    assert control.seconds() >= before
+    excuse(50.0)
+    assert control.seconds() < 0
+    excuse(-50.0)
+
+
+def test_options_of_a_callable_object_are_taken_as_they_are() -> None:
+    class Solver:
+        def __call__(self, instance: BatchingInstance, control: Control, depth: int = 1) -> Answer:
+            return Answer(Schedule.of([[]]), effort={"depth": depth})
+
+    instance = eo.generate("batching", nodes=1, requests=5, seed=1)
+    base.register(SolverInfo("object", "batching", Solver()))
+    try:
+        assert eo.solve(instance, "object", depth=3).effort == {"depth": 3}
+        with pytest.raises(InstanceError, match="no option 'width'; it has: depth"):
+            eo.solve(instance, "object", width=3)
+    finally:
+        del base.solvers("batching")["object"]

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import edgeopt as eo
+from edgeopt.instances.assignment import AssignmentInstance
 from edgeopt.instances.batching import BatchingInstance, Schedule
 from edgeopt.result import Answer, Termination
 from edgeopt.solvers.base import Control, SolverInfo
@@ -186,3 +187,14 @@ def test_without_hypothesis_the_error_names_the_extra() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 1
     assert "pip install 'edgeopt[testing]'" in done.stderr.splitlines()[-1]
+
+
+def test_the_assignment_problem_too() -> None:
+    assert_solver("close", problem="assignment", examples=20)
+    assert_solver("next-bin", problem="assignment", examples=20)
+
+    def gives_up(instance: AssignmentInstance, control: Control) -> Answer:
+        return Answer(None, termination=Termination.INFEASIBLE)
+
+    with pytest.raises(AssertionError, match="gives_up: it says that there is no solution; the reference says one"):
+        assert_solver(gives_up, problem="assignment", examples=20)

@@ -15,10 +15,11 @@ from .state import Proof, State, rounded
 from .vertex_bins import bins
 from .vertex_chains import chains
 from .vertex_leaf import Combine, infeasible, leaf
-from .vertex_split import choice, threshold
+from .vertex_split import choice, count, threshold
 
 KINDS = {
-    "leaf": leaf, "infeasible": infeasible, "choice": choice, "threshold": threshold, "bins": bins, "chains": chains,
+    "leaf": leaf, "infeasible": infeasible, "choice": choice, "threshold": threshold, "count": count, "bins": bins,
+    "chains": chains,
 }  # fmt: skip
 MOST_BITS = 1024
 
@@ -64,7 +65,8 @@ def read_proof(program_content: Any, content: Any) -> Proof:
         wholes(row, "proof.prices", program.groups)
     for rows in items(multipliers, "proof.multipliers", len(program.capacity)):
         for row in items(rows, "proof.multipliers"):
-            wholes(row, "proof.multipliers", len(program.weight), least=0)
+            if len(wholes(row, "proof.multipliers", least=0)) < len(program.weight):
+                raise Unreadable("proof.multipliers must have an entry a resource")
     # A price of a cost is what a group adds to the bound; maximising -cost, it counts the other way round.
     return Proof(program, bits, [[program.sign * price for price in row] for row in prices], multipliers)
 

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from math import gcd
+from typing import NamedTuple
 
 from .program import Program
 from .reading import Refuted
+
+
+class Count(NamedTuple):
+    """``sign`` times the number of these choices that are in is at most ``limit``; ``sign`` is 1 or -1."""
+
+    choices: frozenset[int]
+    sign: int
+    limit: int
 
 
 @dataclass(frozen=True)
@@ -31,6 +40,8 @@ class State:
     chains : dict or None
         Below a ``chains`` vertex: chain and place of each chained choice. Budgets no longer count there:
         what the window leaves of them has become the capacity of the last resource.
+    counts : dict
+        For each bin below ``count`` vertices: what is known of how many of some choices are in.
     """
 
     gain: Sequence[int]
@@ -39,6 +50,7 @@ class State:
     fixed: dict[int, bool]
     window: dict[int, tuple[int, int]]
     chains: dict[int, tuple[list[int], int]] | None = None
+    counts: dict[int, tuple[Count, ...]] = field(default_factory=dict)
 
 
 class Proof:
@@ -59,7 +71,7 @@ class Proof:
     def _cost_of(self, b: int, index: int) -> list[int]:
         y = self.multipliers[b][index]
         cost = [0] * len(self.program.members[b])
-        for price, column in zip(y, self.program.weight, strict=True):
+        for price, column in zip(y, self.program.weight, strict=False):  # what is left prices counts
             if price:
                 cost = [c + price * column[k] for c, k in zip(cost, self.program.members[b], strict=True)]
         return cost

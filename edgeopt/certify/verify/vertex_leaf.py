@@ -6,7 +6,8 @@ bin ``b``: whoever is in the bin has a budget of at least ``T``, and the last re
     sum of c_k in the bin <= sum_{in} (c_k - y . w_k) + y . cap_b(T) + sum_{free, budget_k >= T} max(0, c_k - y . w_k)
 
 for every ``y``, hence for the best of several, separately for each ``T``; the bin's bound is the largest over ``T``.
-``y = 0`` is always among them. That holds for whatever numbers the file gives, so they need no trust.
+``y = 0`` is always among them. That holds for whatever numbers the file gives, so they need no trust. What is known
+of counts are further resources, of which each choice that is counted needs 1 or -1; ``y`` may price them, too.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def _bound(proof: Proof, state: State, prices: Any, multipliers: Any) -> int | N
     used = {proof.program.bin[k] for k, inside in state.fixed.items() if inside}
     for b, rows in zip(state.bins, items(multipliers, "leaf.multipliers", len(state.bins)), strict=True):
         found = [best for _, best in by_threshold(proof, state, b, gain, items(rows, "a list of multipliers"))]
-        if b not in used:
+        if b not in used and all(known.limit >= 0 for known in state.counts.get(b, ())):
             found.append(0)  # the bin may be empty
         if not found:
             return None
@@ -64,15 +65,24 @@ def by_threshold(proof: Proof, state: State, b: int, gain: Sequence[int], rows: 
     used = [sum(column[k] for k in inside) for column in program.weight]
     room = [most - load for most, load in zip(capacity, used, strict=True)]
     cases = [(t, n) for t, n in _thresholds(program, state, b, inside, live) if used[-1] <= t]
-    if min(room) < 0 or not cases:
+    counts = state.counts.get(b, ())
+    count_room = [known.limit - known.sign * len(known.choices.intersection(inside)) for known in counts]
+    too_many = any(known.sign > 0 and left < 0 for known, left in zip(counts, count_room, strict=True))
+    if min(room) < 0 or too_many or not cases:
         return []
     base = sum(gain[k] for k in inside)
     gains = [gain[k] for k in compress(members, live)]
     best = _at(cases, accumulate((c if c > 0 else 0 for c in gains), initial=base))
     for row in rows:
-        y, cost = proof.multiplier(b, row)
+        prices, cost = proof.multiplier(b, row)
+        y, count_prices = prices[: len(room)], prices[len(room) :]
+        if len(count_prices) > len(counts):
+            raise Refuted(f"prices {len(count_prices)} counts of bin {b}, {len(counts)} are known")
+        for price, known in zip(count_prices, counts, strict=False):
+            cost = [c + price * known.sign * (k in known.choices) for c, k in zip(cost, members, strict=True)]
         left = (c - w for c, w in zip(gains, compress(cost, live), strict=True))
         start = base + sum(price * r for price, r in zip(y[:-1], room, strict=False))
+        start += sum(price * r for price, r in zip(count_prices, count_room, strict=False))
         sums = _at(cases, accumulate((c if c > 0 else 0 for c in left), initial=start))
         last = [y[-1] * (min(t, capacity[-1]) - used[-1]) for t, _ in cases]
         best = [min(old, new + extra) for old, new, extra in zip(best, sums, last, strict=True)]

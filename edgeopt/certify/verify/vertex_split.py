@@ -1,12 +1,12 @@
-"""Two cases that together leave nothing out: a choice is out or in; a bin's least budget is late or early."""
+"""Two cases that together leave nothing out: a choice out or in, a least budget late or early, a count low or high."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
 
-from .reading import Refuted, fields, whole
-from .state import Proof, State
+from .reading import Refuted, fields, whole, wholes
+from .state import Count, Proof, State
 from .vertex_leaf import Children, Combine
 
 
@@ -49,6 +49,21 @@ def threshold(proof: Proof, state: State, vertex: Any) -> tuple[Children, Combin
     return [
         (late, replace(state, window=state.window | {b: (max(low, t), high)})),
         (early, replace(state, window=state.window | {b: (low, min(high, below))})),
+    ], largest
+
+
+def count(proof: Proof, state: State, vertex: Any) -> tuple[Children, Combine]:
+    """At most `most` of some choices of a bin are in (`few`), or at least one more than that (`many`)."""
+    _, b, listed, most, few, many = fields(vertex, "count", "kind", "bin", "choices", "most", "few", "many")
+    if whole(b, "bin") not in state.bins or state.chains is not None:
+        raise Refuted("counts in a bin that is not there, or whose choices form chains")
+    chosen = frozenset(wholes(listed, "count.choices"))
+    if len(chosen) < len(listed) or not chosen.issubset(proof.program.members[b]):
+        raise Refuted("counts a choice twice, or one that is not in the bin")
+    known = state.counts.get(b, ())
+    return [
+        (few, replace(state, counts=state.counts | {b: (*known, Count(chosen, 1, whole(most, "most")))})),
+        (many, replace(state, counts=state.counts | {b: (*known, Count(chosen, -1, -(most + 1)))})),
     ], largest
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import zipfile
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -139,11 +138,7 @@ def encode_arrays(instance: AssignmentInstance) -> bytes:
 
 
 def _decode_arrays(data: bytes, where: str) -> AssignmentInstance:
-    try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except (ValueError, zipfile.BadZipFile, OSError) as error:
-        raise InstanceError(f"not a readable array form: {error}") from error
+    arrays = files.read_arrays(data, where)
     missing = [name for name in ["header", *COLUMNS] if name not in arrays]
     if missing:
         raise InstanceError(f"the array {missing[0]!r} is missing; write the file with `edgeopt.write`")

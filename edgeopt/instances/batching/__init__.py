@@ -21,7 +21,7 @@ PROBLEM = Problem(
     generate=generate.generate,
     schema=file.schema,
     default_solver="gah",
-    exact_solver="highs",
+    exact_solver="close",
     program=program.program,
 )
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import zipfile
-import zlib
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -262,11 +260,7 @@ def encode_arrays(instance: BatchingInstance) -> bytes:
 
 
 def _decode_arrays(data: bytes, where: str) -> BatchingInstance:
-    try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except (ValueError, zipfile.BadZipFile, zlib.error, OSError) as error:
-        raise InstanceError(f"not a readable array form: {error}") from error
+    arrays = files.read_arrays(data, where)
     expected = [name for name in Requests.__dataclass_fields__ if name != "accept_sets"]
     missing = [name for name in ["header", *expected] if name not in arrays]
     if missing:
@@ -275,9 +269,5 @@ def _decode_arrays(data: bytes, where: str) -> BatchingInstance:
     if unknown:
         raise InstanceError(f"the array {unknown[0]!r} is unknown; an instance has {', '.join(expected)}")
     content = files.decode_json(arrays.pop("header").tobytes(), ArrayHeader, where)
-    for name in expected:
-        kind = np.float64 if name.endswith(("_s", "_gain")) or name == "accuracy" else np.int64
-        if arrays[name].dtype != kind:
-            raise InstanceError(f"the array {name!r} holds {arrays[name].dtype}: must be {np.dtype(kind)}")
     sets = tuple(None if names is None else tuple(names) for names in content.accept_sets)
     return _instance(content, Requests(**{name: arrays[name] for name in expected}, accept_sets=sets))

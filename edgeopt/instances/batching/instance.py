@@ -150,6 +150,7 @@ class BatchingInstance:
 
     def __post_init__(self) -> None:
         _as_floats(self)
+        object.__setattr__(self, "requests", _typed(self.requests))
         _validate(self)
         object.__setattr__(self, "requests", _canonical(self.requests))
         for column in self.requests.columns().values():
@@ -189,6 +190,19 @@ def _as_floats(owner: Any) -> None:
         value = getattr(owner, field.name)
         if field.type == "float" and isinstance(value, int):
             object.__setattr__(owner, field.name, float(value))
+
+
+def _typed(requests: Requests) -> Requests:
+    """The requests with int64 and float64 columns; whole numbers may stand for floats, as in a file."""
+    typed: dict[str, Any] = {}
+    for name, column in requests.columns().items():
+        kind = np.float64 if name.endswith(("_s", "_gain")) or name == "accuracy" else np.int64
+        given = np.asarray(column)
+        if given.dtype != kind and given.dtype.kind not in "iu" and given.size:
+            raise InstanceError(f"requests.{name} holds {given.dtype}: must be {np.dtype(kind)}")
+        if given is not column or given.dtype != kind:
+            typed[name] = given.astype(kind)
+    return replace(requests, **typed) if typed else requests
 
 
 def accept_columns(wanted: Sequence[tuple[str, ...] | None]) -> tuple[IntArray, tuple[tuple[str, ...] | None, ...]]:

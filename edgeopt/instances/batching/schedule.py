@@ -21,9 +21,19 @@ class Schedule:
     Parameters
     ----------
     batches : tuple of (z_j,) int64
+
+    Raises
+    ------
+    InstanceError
+        If a batch is no such array.
     """
 
     batches: tuple[IntArray, ...]
+
+    def __post_init__(self) -> None:
+        for batch in self.batches:
+            if not (isinstance(batch, np.ndarray) and batch.ndim == 1 and batch.dtype == np.int64):
+                raise InstanceError(f"batches holds {batch!r}: must hold 1-D int64 arrays; see Schedule.of")
 
     @classmethod
     def of(cls, batches: Sequence[Sequence[int] | IntArray]) -> Schedule:

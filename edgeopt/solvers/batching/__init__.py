@@ -41,6 +41,13 @@ SOLVERS = [
         description="Algorithm 1 as published for one node whose band never binds",
     ),
     SolverInfo(
+        "close",
+        "batching",
+        f"{_HERE}.close:close",
+        exact=True,
+        description="price and branch to proved optimality, anytime, with a proof tree",
+    ),
+    SolverInfo(
         "brute-force",
         "batching",
         f"{_HERE}.brute_force:brute_force",

@@ -38,7 +38,6 @@ class Packer:
         self.solver = solver
         self.control = control
         self.effort: dict[str, int] = {"single_node_runs": 0}
-        self.exact = True
 
     def best_batch(self, index: int, free: NDArray[np.bool_]) -> IntArray:
         """A largest batch of node `index` among the `free` requests, as request indices."""
@@ -51,7 +50,6 @@ class Packer:
         self.effort["single_node_runs"] += 1
         for name, count in found.effort.items():
             self.effort[name] = self.effort.get(name, 0) + count
-        self.exact &= found.complete
         return part.request[found.batch]
 
     def next_bin(self, order: Iterable[int]) -> list[IntArray]:
@@ -63,7 +61,6 @@ class Packer:
         batches = [NO_REQUESTS] * len(self.nodes)
         for index in order:
             if self.control.stop():
-                self.exact = False
                 break
             batches[index] = self.best_batch(index, free)
             free[batches[index]] = False

@@ -33,7 +33,7 @@ MOST_VECTORS = 64
 """Price vectors that are kept for the proof."""
 
 # Slots of the kernels' state array, and how a kernel call ends (see `ot_kernel`).
-_INCUMBENT, _BEST_END, _VECTORS, _LPS, _PIVOTS, _SEARCHES, _NODES, _HARD = range(8)
+_INCUMBENT, _BEST_END, _VECTORS, _LPS, _PIVOTS, _SEARCHES, _NODES, _HARD, _SORTED = range(9)
 _DONE, _PAUSED, _STUCK, _UNFIT = range(4)
 
 _kernels: dict[str, Callable[..., int]] = {}
@@ -58,7 +58,8 @@ def solve_node(
         Size that is already known to be reachable. Only larger batches are looked for: if there is none,
         the returned batch is empty and ``bound == lower_bound``.
     node_limit : int, optional
-        Most search nodes to visit before giving up with ``complete=False``.
+        Search nodes after which to give up with ``complete=False``. The kernel looks at it between searches and
+        chunks of work, so that a run may visit more.
     stop : callable, optional
         Polled between chunks of work (some 50 ms); when it returns true, the best batch so far is
         returned with ``complete=False`` and a valid bound.
@@ -196,7 +197,9 @@ class _Run:
         else:
             batch = np.flatnonzero(self.batch)
         bound = incumbent
-        if not complete:
+        if not complete and not state[_SORTED]:  # the kernel never ran, `self.bound` holds anything
+            bound = max(incumbent, len(self.node.request))
+        elif not complete:
             postponed = -2.0 - self.bound  # how the kernel marks bounds that it means to come back to
             bound = max(incumbent, int(np.maximum(self.bound, postponed).max()))
         return NodeBatch(batch, bound, complete, _effort(state, self.cpsat), self.prices[: state[_VECTORS]])

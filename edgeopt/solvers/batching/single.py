@@ -65,6 +65,7 @@ def _solve(name: str, instance: BatchingInstance, control: Control, **options: A
         termination=Termination.COMPLETE if complete else _why(control),
         effort=found.effort,
         proof=found.multipliers,
+        guarantee=None if found.bound is not None else "0",  # a reading that proves nothing promises nothing
     )
 
 

@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import os
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -187,9 +188,9 @@ BAD_ARRAYS: list[tuple[str, dict[str, Any], list[str]]] = [
     ("no header", {"header": None}, ["array form", "header"]),
     ("no column", {"deadline_s": None}, ["'deadline_s' is missing", "edgeopt.write"]),
     ("unknown column", {"speed": np.zeros(3)}, ["'speed'"]),
-    ("wrong dtype", {"prompt_tokens": np.ones(3)}, ["'prompt_tokens' holds float64", "must be int64"]),
-    ("single precision", {"deadline_s": np.ones(3, dtype=np.float32)}, ["'deadline_s' holds float32"]),
-    ("texts", {"accuracy": np.array(["a", "b", "c"])}, ["'accuracy' holds <U1", "must be float64"]),
+    ("wrong dtype", {"prompt_tokens": np.ones(3)}, ["requests.prompt_tokens holds float64", "must be int64"]),
+    ("single precision", {"deadline_s": np.ones(3, dtype=np.float32)}, ["requests.deadline_s holds float32"]),
+    ("texts", {"accuracy": np.array(["a", "b", "c"])}, ["requests.accuracy holds <U1", "must be float64"]),
     ("wrong length", {"deadline_s": np.ones(4)}, ["requests.deadline_s has the shape (4,)", "must be (3,)"]),
     ("wrong shape", {"uplink_gain": np.ones((3, 2))}, ["requests.uplink_gain has the shape (3, 2)", "(2, 3)"]),
     ("a scalar", {"waiting_s": np.float64(1)}, ["requests.waiting_s has the shape ()"]),
@@ -253,3 +254,40 @@ def test_permission_error_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def test_an_error_deep_in_json_is_no_crash(tmp_path: Path) -> None:
     check_refused(tmp_path / "bad.json", b'{"edgeopt": ' + b"[" * 100_000, ["bad.json"])
+
+
+def rezipped(**changes: bytes) -> bytes:
+    """The array form of the good instance with whole members replaced."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(arrays())) as old, zipfile.ZipFile(buffer, "w") as new:
+        for name in old.namelist():
+            new.writestr(name, changes.get(name.removesuffix(".npy"), old.read(name)))
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("name", ["header", "accepts"])
+def test_array_form_with_a_member_that_is_no_array(tmp_path: Path, name: str) -> None:
+    check_refused(tmp_path / "bad.npz", rezipped(**{name: b"hello"}), ["array form", name])
+
+
+@pytest.mark.parametrize(("offset", "value"), [(8, 1), (10, 99), (6, 200)], ids=["encrypted", "method", "version"])
+def test_array_form_that_python_cannot_unpack(tmp_path: Path, offset: int, value: int) -> None:
+    content = bytearray(rezipped())
+    place = content.find(b"PK\x01\x02")
+    while place >= 0:
+        content[place + offset] = value
+        place = content.find(b"PK\x01\x02", place + 1)
+    check_refused(tmp_path / "bad.npz", bytes(content), ["array form"])
+
+
+def test_array_form_larger_than_memory(tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    np.save(buffer, np.zeros(3, dtype=np.int64))
+    huge = buffer.getvalue().replace(b"(3,), }            ", b"(999999999999,), } ")
+    check_refused(tmp_path / "bad.npz", rezipped(accepts=huge), ["array form"])
+
+
+@pytest.mark.parametrize("field", ["version", "padded_prompt_tokens"])
+def test_a_number_of_more_digits_than_python_reads(tmp_path: Path, field: str) -> None:
+    content = json.dumps({**GOOD, field: 0}).replace(f'"{field}": 0', f'"{field}": {"1" * 6000}')
+    check_refused(tmp_path / "bad.json", content.encode(), [field])

@@ -9,8 +9,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import msgspec
@@ -20,7 +22,7 @@ from hypothesis import given
 
 import edgeopt as eo
 from edgeopt.errors import InstanceError
-from edgeopt.instances.batching import PROBLEM, BatchingInstance, file
+from edgeopt.instances.batching import PROBLEM, BatchingInstance, Schedule, file
 from edgeopt.instances.io import write_bytes
 from edgeopt.testing import batching_instances
 
@@ -194,3 +196,41 @@ def test_many_requests_as_arrays(tmp_path: Path) -> None:
     again = eo.read(tmp_path / "many.npz")
     assert again.digest == instance.digest
     assert len(again.requests) == 200_000
+
+
+def test_columns_of_other_kinds_become_those_of_the_file(tmp_path: Path) -> None:
+    instance = eo.generate("batching", nodes=2, requests=4, seed=1)
+    requests = replace(
+        instance.requests,
+        prompt_tokens=instance.requests.prompt_tokens.astype(np.int32),
+        waiting_s=np.zeros(4, dtype=np.int64),
+    )
+    other = replace(instance, requests=requests)
+    assert other.digest == instance.digest
+    eo.write(other, tmp_path / "x.npz")
+    assert eo.read(tmp_path / "x.npz").digest == instance.digest
+    with pytest.raises(InstanceError, match="prompt_tokens holds float64"):
+        replace(instance, requests=replace(requests, prompt_tokens=np.ones(4)))
+
+
+def test_pipes_are_written_to_and_links_kept(tmp_path: Path) -> None:
+    """As root, ``-o /dev/null`` would otherwise replace the device."""
+    os.mkfifo(tmp_path / "pipe.json")
+    heard: list[bytes] = []
+    reader = threading.Thread(target=lambda: heard.append((tmp_path / "pipe.json").read_bytes()))
+    reader.start()
+    write_bytes(b"hello", tmp_path / "pipe.json")
+    reader.join()
+    assert heard == [b"hello"]
+    assert not (tmp_path / "pipe.json").is_file()
+    (tmp_path / "file.json").write_bytes(b"old")
+    (tmp_path / "link.json").symlink_to(tmp_path / "file.json")
+    write_bytes(b"new", tmp_path / "link.json")
+    assert (tmp_path / "link.json").is_symlink()
+    assert (tmp_path / "file.json").read_bytes() == b"new"
+
+
+@pytest.mark.parametrize("batch", [[0, 1], np.array([0.5]), np.array([[0]]), np.array([True])])
+def test_a_schedule_of_something_else_is_refused(batch: Any) -> None:
+    with pytest.raises(InstanceError, match="1-D int64"):
+        Schedule((batch,))

@@ -56,9 +56,7 @@ def optimum(node: NodeProblem) -> int:
 
 def test_leaf_where_sum_is_d_serves_nobody() -> None:
     """Lines 13, 21, 25: with ``sum v = d`` only whole deadline prefixes are tried, and none of these fits."""
-    node = make_node(
-        [0, 1], [7, 4], [80, 82], tokens=(4, 8), compute=(27, 83), padding=3, capacities=(12, 29, 26)
-    )
+    node = make_node([0, 1], [7, 4], [80, 82], tokens=(4, 8), compute=(27, 83), padding=3, capacities=(12, 29, 26))
     assert served(node, "literal-sum-d") == 0
     assert served(node) == optimum(node) == 1
 

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import edgeopt as eo
 from edgeopt.certify.batching import node_bound
 from edgeopt.errors import AssumptionError
 from edgeopt.instances.batching.node import NodeProblem
@@ -311,3 +312,11 @@ def test_numba_is_imported_late():
         "assert 'ortools' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("limit", [0, -1])
+def test_a_node_limit_of_nothing_proves_nothing(limit: int) -> None:
+    """The kernel never runs then, and its arrays hold anything: often zeros, a bound of 0 on an optimum of 4."""
+    node = eo.generate("batching", nodes=1, requests=40, regime="all", seed=3).compiled.nodes[0]
+    found = solve_node(node, node_limit=limit)
+    assert (len(found.batch), found.complete, found.bound) == (0, False, node.size)

@@ -1,0 +1,289 @@
+"""Price and branch on small programs: against every set of choices, its proof replayed in fractions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgeopt.instances.batching import program as batching
+from edgeopt.instances.batching.generate import generate
+from edgeopt.instances.program import Program
+from edgeopt.proof import ChoiceSplit, CountSplit, Leaf, ThresholdSplit
+from edgeopt.result import Termination
+from edgeopt.solvers.base import Control, Progress
+from edgeopt.solvers.pricebranch import solve
+from edgeopt.solvers.pricebranch.primal import feasible
+
+
+@st.composite
+def programs(draw: st.DrawFn) -> Program:
+    """Programs of all kinds, small enough for brute force, with capacities and budgets that bind."""
+    groups, bins, resources = draw(st.integers(1, 6)), draw(st.integers(1, 3)), draw(st.integers(1, 4))
+    pairs = [(g, b) for g in range(groups) for b in range(bins) if draw(st.integers(0, 4))] or [(0, 0)]
+    twice = draw(st.lists(st.sampled_from(pairs), max_size=3))
+    pairs = sorted(pairs + twice)
+    size = len(pairs)
+
+    def column(least: int, most: int, length: int) -> np.ndarray:
+        return np.array(draw(st.lists(st.integers(least, most), min_size=length, max_size=length)), dtype=np.int64)
+
+    kinds = draw(st.integers(1, 9))
+    weight = np.column_stack([column(0, kinds, size) for _ in range(resources)])
+    share = draw(st.integers(2, 8))
+    capacity = np.column_stack([column(0, 3, bins) + share * groups // 2 for _ in range(resources)])
+    return Program(
+        sense=draw(st.sampled_from(("max", "min"))),
+        exactly_one=draw(st.booleans()),
+        groups=groups,
+        group=np.array([g for g, _ in pairs], dtype=np.int64),
+        bin=np.array([b for _, b in pairs], dtype=np.int64),
+        profit=np.ones(size, dtype=np.int64) if draw(st.booleans()) else column(-5, 30, size),
+        weight=weight,
+        capacity=capacity,
+        budget=column(0, 4 * groups, size) if draw(st.booleans()) else None,
+    )
+
+
+def best_value(program: Program) -> int | None:
+    """Optimum by trying every set of choices; None if none is feasible."""
+    options = [[None, *np.flatnonzero(program.group == g).tolist()] for g in range(program.groups)]
+    values = []
+    for picked in product(*options):
+        chosen = np.array([k for k in picked if k is not None], dtype=np.int64)
+        if _fits(program, chosen):
+            values.append(int(program.profit[chosen].sum()))
+    return (max if program.sense == "max" else min)(values, default=None)
+
+
+def _fits(program: Program, chosen: np.ndarray) -> bool:
+    if program.exactly_one and len(chosen) < program.groups:
+        return False
+    for b in range(program.bins):
+        inside = chosen[program.bin[chosen] == b]
+        room = program.capacity[b].tolist()
+        if program.budget is not None and len(inside):
+            room[-1] = min(room[-1], int(program.budget[inside].min()))
+        if any(int(program.weight[inside, d].sum()) > room[d] for d in range(len(room))):
+            return False
+    return True
+
+
+def replayed(program: Program, tree: Any) -> Fraction | None:
+    """The bound that a proof tree gives in exact arithmetic, maximised; None where it leaves no set."""
+    sign = 1 if program.sense == "max" else -1
+    bounds = []
+    members = [np.flatnonzero(program.bin == b).tolist() for b in range(program.bins)]
+    top = int(program.capacity.max()) + (0 if program.budget is None else int(program.budget.max(initial=0)))
+    stack: list[Any] = [(tree, {}, [(0, top)] * program.bins, [()] * program.bins)]
+    while stack:
+        vertex, fixed, window, counts = stack.pop()
+        if isinstance(vertex, Leaf):
+            bounds.append(_leaf(program, sign, vertex, fixed, window, counts, members))
+        elif isinstance(vertex, ChoiceSplit):
+            assert vertex.choice not in fixed
+            mates = np.flatnonzero(program.group == program.group[vertex.choice]).tolist()
+            with_ = fixed | {mate: False for mate in mates} | {vertex.choice: True}
+            stack += [
+                (vertex.without, fixed | {vertex.choice: False}, window, counts),
+                (vertex.with_, with_, window, counts),
+            ]
+        elif isinstance(vertex, ThresholdSplit):
+            low, high = window[vertex.bin]
+            below = [int(program.budget[k]) for k in members[vertex.bin] if program.budget[k] < vertex.threshold]
+            for half, now in (
+                (vertex.late, (max(low, vertex.threshold), high)),
+                (vertex.early, (low, min(high, max(below)))),
+            ):
+                stack.append((half, fixed, [*window[: vertex.bin], now, *window[vertex.bin + 1 :]], counts))
+        else:
+            assert isinstance(vertex, CountSplit)
+            family = frozenset(vertex.choices.tolist())
+            assert family <= set(members[vertex.bin])
+            for half, row in ((vertex.few, (family, 1, vertex.most)), (vertex.many, (family, -1, -vertex.most - 1))):
+                grown = [*counts[: vertex.bin], (*counts[vertex.bin], row), *counts[vertex.bin + 1 :]]
+                stack.append((half, fixed, window, grown))
+    known = [bound for bound in bounds if bound is not None]
+    return max(known, default=None)
+
+
+def _leaf(program, sign, leaf, fixed, window, counts, members):  # type: ignore[no-untyped-def]
+    prices = [sign * Fraction(price) for price in leaf.prices.tolist()]
+    assert program.exactly_one or all(price >= 0 for price in prices)
+    total = sum(prices)
+    for b in range(program.bins):
+        rows = counts[b]
+        inside = [k for k in members[b] if fixed.get(k)]
+        free = [k for k in members[b] if k not in fixed]
+        budget = None if program.budget is None else program.budget.tolist()
+        levels = {int(program.capacity[b, -1])} if budget is None else {budget[k] for k in inside + free}
+        if budget is not None:
+            most = min([window[b][1], *(budget[k] for k in inside)])
+            levels = {t for t in levels if window[b][0] <= t <= most}
+        best = None if inside else Fraction(0)
+        if any(sign_ < 0 < -limit for _, sign_, limit in rows):
+            best = None  # an empty bin has too few
+        for t in levels:
+            least = None
+            for vector in leaf.multipliers[b].tolist():
+                y = [Fraction(value) for value in vector]
+                assert all(value >= 0 for value in y)
+                room = [*program.capacity[b, :-1].tolist(), min(t, int(program.capacity[b, -1]))]
+                room += [limit for _, _, limit in rows]
+                upper = sum((p * r for p, r in zip(y, room, strict=False)), Fraction(0))
+                for k in inside + free:
+                    needs = program.weight[k].tolist() + [side * (k in family) for family, side, _ in rows]
+                    gain = sign * int(program.profit[k]) - prices[program.group[k]]
+                    gain -= sum((p * w for p, w in zip(y, needs, strict=False)), Fraction(0))
+                    if k in inside or (budget is None or budget[k] >= t):
+                        upper += gain if k in inside else max(Fraction(0), gain)
+                least = upper if least is None else min(least, upper)
+            best = least if best is None else max(best, least)
+        if best is None:
+            return None
+        total += best
+    return total
+
+
+def worst_value(program: Program) -> int:
+    """No solution is worse, maximised: each group at its worst choice. A bound below it says that there is none."""
+    profit = program.profit if program.sense == "max" else -program.profit
+    return sum(min(profit[program.group == g].tolist()) for g in np.unique(program.group).tolist())
+
+
+def floor_of(program: Program, bound: Fraction) -> int:
+    whole = bound.numerator // bound.denominator
+    return whole if program.sense == "max" else -whole
+
+
+@given(programs())
+def test_solves_to_the_optimum_and_proves_it(program: Program) -> None:
+    optimum = best_value(program)
+    outcome = solve(program, Control())
+    assert outcome.value == optimum
+    proved = replayed(program, outcome.tree)
+    if optimum is None:
+        assert outcome.termination is Termination.INFEASIBLE
+        assert outcome.bound is None
+        assert proved is None or proved < worst_value(program)
+    else:
+        assert outcome.termination is Termination.COMPLETE
+        assert outcome.bound == optimum
+        assert _fits(program, outcome.chosen)
+        assert proved is not None
+        assert floor_of(program, proved) == optimum
+
+
+@given(programs(), st.integers(1, 6))
+def test_stopped_early_it_has_a_valid_bound_that_the_tree_proves(program: Program, vertices: int) -> None:
+    optimum = best_value(program)
+    outcome = solve(program, Control(), vertex_limit=vertices)
+    proved = replayed(program, outcome.tree)
+    better = (lambda a, b: a >= b) if program.sense == "max" else (lambda a, b: a <= b)
+    if outcome.value is not None:
+        assert _fits(program, outcome.chosen)
+        assert better(optimum, outcome.value)
+    if optimum is not None:
+        assert outcome.bound is not None
+        assert better(outcome.bound, optimum)
+        assert proved is not None
+        assert better(outcome.bound, floor_of(program, proved))
+
+
+@pytest.mark.parametrize(("requests", "seed"), [(14, 11), (18, 2), (18, 7), (18, 11)])
+def test_a_tree_of_all_kinds_of_splits_replays_to_the_bound(requests: int, seed: int) -> None:
+    program = batching.program(generate(nodes=2, requests=requests, regime="both", seed=seed))
+    outcome = solve(program, Control())
+    assert outcome.value == outcome.bound
+    assert {CountSplit, ThresholdSplit} <= _kinds(outcome.tree)
+    assert floor_of(program, replayed(program, outcome.tree)) == outcome.bound
+
+
+def _kinds(tree: Any) -> set[type]:
+    halves = {"few", "many", "late", "early", "without", "with_"}
+    kinds, stack = set(), [tree]
+    while stack:
+        vertex = stack.pop()
+        kinds.add(type(vertex))
+        stack += [getattr(vertex, name) for name in halves if hasattr(vertex, name)]
+    return kinds
+
+
+def test_no_time_still_gives_a_bound_and_keeps_the_start() -> None:
+    program = _knapsack(12)
+    outcome = solve(program, Control(time_limit=0.0), start=np.array([0, 1]))
+    assert outcome.termination is Termination.TIME_LIMIT
+    assert outcome.value >= program.profit[:2].sum()
+    assert outcome.bound >= solve(program, Control()).value
+    assert floor_of(program, replayed(program, outcome.tree)) <= outcome.bound
+
+
+def test_interrupted_it_stops() -> None:
+    control = Control()
+
+    def interrupt(progress: Progress) -> None:
+        control.interrupted = True
+
+    control.listener = interrupt
+    program = _knapsack(40)
+    outcome = solve(program, control)
+    assert outcome.termination is Termination.INTERRUPTED
+    assert feasible(program, outcome.chosen)
+    assert outcome.bound >= outcome.value
+
+
+def test_reports_values_and_bounds_that_only_get_better() -> None:
+    heard: list[Progress] = []
+    outcome = solve(_knapsack(30), Control(listener=heard.append), vertex_limit=60)
+    values = [progress.value for progress in heard]
+    bounds = [progress.bound for progress in heard]
+    assert values == sorted(values)
+    assert bounds == sorted(bounds, reverse=True)
+    assert (values[-1], bounds[-1]) == (outcome.value, outcome.bound)
+
+
+def test_a_start_that_is_not_feasible_is_ignored() -> None:
+    program = _knapsack(12)
+    assert solve(program, Control(), start=np.arange(12)).value == solve(program, Control()).value
+
+
+def test_same_seed_same_answer() -> None:
+    first, second = (solve(_knapsack(30), Control(), vertex_limit=60) for _ in range(2))
+    assert first.chosen.tolist() == second.chosen.tolist()
+    assert first.effort == second.effort
+
+
+@pytest.mark.parametrize("corner", ["no choices", "no capacity", "no profit"])
+def test_corners(corner: str) -> None:
+    program = _knapsack(6)
+    if corner == "no choices":
+        none = np.zeros(0, dtype=np.int64)
+        program = replace(program, group=none, bin=none, profit=none, weight=np.zeros((0, 2), dtype=np.int64))
+    elif corner == "no capacity":
+        program = replace(program, capacity=np.zeros((2, 2), dtype=np.int64))
+    else:
+        program = replace(program, profit=np.zeros(12, dtype=np.int64))
+    outcome = solve(program, Control())
+    assert (outcome.value, outcome.bound) == (0, 0)
+
+
+def _knapsack(groups: int) -> Program:
+    """Two bins, two resources, profits near the weights."""
+    rng = np.random.default_rng(groups)
+    weight = rng.integers(20, 60, (2 * groups, 2))
+    return Program(
+        sense="max",
+        exactly_one=False,
+        groups=groups,
+        group=np.tile(np.arange(groups), 2),
+        bin=np.repeat([0, 1], groups),
+        profit=weight.sum(axis=1) + rng.integers(0, 20, 2 * groups),
+        weight=weight,
+        capacity=np.full((2, 2), 10 * groups),
+    )
