@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -50,6 +51,9 @@ def solve(
     several = len(files) > 1 or files[0].is_dir()
     if several and output is not None and not output.is_dir():
         raise InstanceError(f"{output}: with several instances, --output must be a directory that exists")
+    if output is not None and not output.is_dir():
+        _check_target(output)
+    written: set[Path] = set()
     outcome = Outcome()
     with rows.printing(as_json) as printer:
         for file, instance in reading.instances(files, outcome):
@@ -71,12 +75,28 @@ def solve(
             if result.termination is Termination.ERROR:
                 outcome.violated = True
             if output is not None:
-                target = output / f"{file.name.partition('.')[0]}.result.json" if output.is_dir() else output
+                target = output / f"{_stem(file)}.result.json" if output.is_dir() else output
+                if target in written:  # files of one name in several directories
+                    target = target.with_name(f"{_stem(file)}.{instance.digest[:8]}.result.json")
                 write_result(instance, result, target)
+                written.add(target)
             if result.termination is Termination.INTERRUPTED and several:
                 outcome.interrupted = True
                 break
     outcome.exit()
+
+
+def _check_target(output: Path) -> None:
+    """Refuse a result file that cannot be written before the work is done, not after."""
+    if not output.name.endswith((".json", ".json.gz")):
+        raise InstanceError(f"{output}: the ending of a result must be .json or .json.gz")
+    if not output.parent.is_dir():
+        raise InstanceError(f"{output}: there is no directory {output.parent}; make it first")
+
+
+def _stem(file: Path) -> str:
+    """Name of an instance file without its ending, which may have two parts."""
+    return re.sub(r"(\.json(\.gz)?|\.npz)$", "", file.name)
 
 
 def solver_options(texts: list[str]) -> dict[str, Any]:

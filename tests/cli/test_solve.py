@@ -98,7 +98,7 @@ def test_a_directory_stands_for_its_instances(run: Any, single: Path, several: P
         (["--workers", "0"], "error: workers = 0: must be 1 or more"),
         (["--time", "3"], "--time-limit"),
         (["-o", "result.txt"], "error: result.txt: the ending of a result must be .json"),
-        (["-o", "no/such/folder/r.json"], "cannot write"),
+        (["-o", "no/such/folder/r.json"], "there is no directory"),
     ],
 )
 def test_bad_options(run: Any, single: Path, words: list[str], said: str) -> None:
@@ -233,3 +233,24 @@ def test_ctrl_c_returns_the_best_so_far(tmp_path: Path, solver: str, options: li
     assert child.returncode == 0
     result = read_result(eo.read(path), target)
     assert result.termination == "interrupted"
+
+
+def test_results_of_names_with_dots_and_of_equal_names_are_kept_apart(run: Any, tmp_path: Path) -> None:
+    names = ["load-0.3.json", "load-0.5.json", "deep/load-0.5.json"]
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "out").mkdir()
+    for seed, name in enumerate(names):
+        eo.write(eo.generate("batching", seed=seed, nodes=1, requests=4), tmp_path / name)
+    ran = run("solve", *(tmp_path / name for name in names), "-o", tmp_path / "out")
+    assert ran.code == 0
+    found = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert len(found) == 3
+    assert found[0] == "load-0.3.result.json"
+
+
+@pytest.mark.parametrize("target", ["missing/result.json", "result.txt"])
+def test_a_target_that_cannot_be_written_is_refused_before_solving(run: Any, single: Path, target: str) -> None:
+    ran = run("solve", single, "-o", single.parent / target)
+    assert ran.code == 2
+    assert str(single.parent / target) in ran.err
+    assert ran.out == ""
