@@ -26,6 +26,11 @@ def compiled(function: Function) -> Function:
     return cast(Function, njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **OPTIONS)(function))
 
 
+def inlined(function: Function) -> Function:
+    """Compile as the text of its one caller, which takes half the time that a function of its own takes."""
+    return cast(Function, njit(inline="always", no_cpython_wrapper=True, no_cfunc_wrapper=True, **OPTIONS)(function))
+
+
 def kernel(function: Function) -> Function:
     """Compile as an entry that Python calls, cached on disk together with all that it calls."""
     return cast(Function, Kernel(function))

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgeopt.solvers.batching.ot_price import invert
+from edgeopt.solvers.batching.ot_price import exchange
 from edgeopt.solvers.jit import compiled
 
 MOST_PIVOTS = 200
@@ -92,9 +92,9 @@ def price_items(free, size, cost, share, y, side, basic, level, step, weight, it
     """
     slack_basic = np.empty(4, np.bool_)
     inverse = np.empty((4, 4))
-    matrix = np.empty((4, 4))
     residual = np.empty(4)
     direction = np.empty(4)
+    column = np.empty(4)
     for r in range(4):
         basic[r], slack_basic[r], y[r], residual[r] = -1 - r, True, 0.0, share[r]
         for q in range(4):
@@ -164,10 +164,9 @@ def price_items(free, size, cost, share, y, side, basic, level, step, weight, it
         else:
             slack_basic[blocking] = True
             basic[row] = -1 - blocking
-        for q in range(4):
-            for r in range(4):
-                matrix[r, q] = cost[r, basic[q]] if basic[q] >= 0 else (1.0 if r == -1 - basic[q] else 0.0)
-        if not invert(matrix, inverse):
+        for r in range(4):
+            column[r] = cost[r, basic[row]] if basic[row] >= 0 else (1.0 if r == blocking else 0.0)
+        if not exchange(inverse, row, column):
             return pivot
         for r in range(4):
             y[r] = 0.0

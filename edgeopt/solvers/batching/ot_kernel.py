@@ -23,7 +23,7 @@ import numpy as np
 from edgeopt.solvers.batching.ot_price import copy, price
 from edgeopt.solvers.batching.ot_search import FOUND, NONE, find_counts
 from edgeopt.solvers.batching.ot_sort import WORD_BITS, bit_length, sort_by
-from edgeopt.solvers.jit import FLOAT, FLOATS, FLOATS_2D, INT, INTS, READ, compiled, kernel
+from edgeopt.solvers.jit import FLOAT, FLOATS, FLOATS_2D, INT, INTS, READ, compiled, inlined, kernel
 
 # Slots of the `state` array, which lets a paused run continue.
 INCUMBENT, BEST_END, VECTORS, LPS, PIVOTS, SEARCHES, NODES, HARD, SORTED, LAST_ROUND, POSTPONED = range(11)
@@ -41,7 +41,7 @@ LARGEST = 2**61
 SIGNATURE = (READ,) * 6 + (INT,) * 3 + (FLOAT, INT) + (INTS, INTS, FLOATS, INTS, FLOATS_2D, INTS)
 
 
-@compiled
+@inlined
 def sort_deadlines(budget, order, budgets):
     """Sort requests by falling deadline budget; ties keep their order."""
     latest, earliest = budget[0], budget[0]
@@ -56,7 +56,7 @@ def sort_deadlines(budget, order, budgets):
         budgets[i] = budget[order[i]]
 
 
-@compiled
+@inlined
 def sort_requests(kind, uplink, budget, classes, order, kinds, uplinks, budgets, rank, cheap, start):
     """Sort by falling deadline (into `order`, `kinds`, `uplinks`, `budgets`) and by class and uplink.
 
@@ -89,7 +89,7 @@ def sort_requests(kind, uplink, budget, classes, order, kinds, uplinks, budgets,
         cheap[i] = uplinks[rank[i]]
 
 
-@compiled
+@inlined
 def fill_lists(end, capacity, rank, cheap, start, value, prefix, offset, length):
     """List the first `end` requests class by class, cheapest uplink first, with prefix sums.
 
@@ -140,7 +140,7 @@ def bound_thresholds(kinds, uplinks, budgets, gain, per_uplink, per_compute, fix
     return own
 
 
-@compiled
+@inlined
 def start_bounds(budgets, bound):
     """Bound each threshold by its number of requests; close the positions that are none."""
     size = len(budgets)
@@ -160,7 +160,7 @@ def resume(bound, incumbent):
     return matters
 
 
-@compiled
+@inlined
 def postpone(bound, at, state):
     """Leave a threshold for later: another one may make it superfluous."""
     bound[at] = -2.0 - bound[at]
@@ -170,7 +170,7 @@ def postpone(bound, at, state):
         state[LAST_ROUND] = 1
 
 
-@compiled
+@inlined
 def collect(order, rank, start, end, count, batch):
     """Write the positions of the batch given by class counts among the first `end` requests, ascending."""
     chosen = np.empty(len(order), np.bool_)

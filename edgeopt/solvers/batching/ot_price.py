@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgeopt.solvers.jit import compiled
+from edgeopt.solvers.jit import compiled, inlined
 
 MOST_PIVOTS = 60
 MOST_STEPS = 80
@@ -38,71 +38,44 @@ def first_at_least(value, low, high, limit):
     return low
 
 
-@compiled
-def invert(matrix, inverse):
-    """Invert a 4 x 4 matrix (Gauss-Jordan with row pivoting); False if it is singular."""
-    work = np.empty((4, 4))
-    for r in range(4):
-        for c in range(4):
-            work[r, c] = matrix[r, c]
-            inverse[r, c] = 1.0 if r == c else 0.0
+@inlined
+def exchange(inverse, row, column):
+    """Update the inverse of a 4 x 4 basis whose column `row` becomes `column`; False if that is singular."""
+    pivot = 0.0
     for c in range(4):
-        p = c
-        for r in range(c + 1, 4):
-            if abs(work[r, c]) > abs(work[p, c]):
-                p = r
-        if abs(work[p, c]) < 1e-14:
-            return False
-        for j in range(4):
-            work[c, j], work[p, j] = work[p, j], work[c, j]
-            inverse[c, j], inverse[p, j] = inverse[p, j], inverse[c, j]
-        scale = 1.0 / work[c, c]
-        for j in range(4):
-            work[c, j] *= scale
-            inverse[c, j] *= scale
-        for r in range(4):
-            if r != c and work[r, c] != 0.0:
-                factor = work[r, c]
-                for j in range(4):
-                    work[r, j] -= factor * work[c, j]
-                    inverse[r, j] -= factor * inverse[c, j]
+        pivot += inverse[row, c] * column[c]
+    if abs(pivot) < 1e-14:
+        return False
+    for c in range(4):
+        inverse[row, c] /= pivot
+    for q in range(4):
+        if q != row:
+            factor = 0.0
+            for c in range(4):
+                factor += inverse[q, c] * column[c]
+            for c in range(4):
+                inverse[q, c] -= factor * inverse[row, c]
     return True
 
 
 @compiled
-def counts_at(t, value, offset, length, unit, gain, slope, y0, slope0, pinned, near, far, out):
+def counts_at(t, value, offset, unit, gain, slope, y0, slope0, near, far, out):
     """Count per class the requests with positive reduced profit at prices ``y + t * direction``.
 
-    The count moves one way along a line, so it lies between `near` and `far`. A pinned class has a basic
-    request, whose reduced profit stays 0: its count does not move.
+    The count lies between `near` and `far`, which are equal for a class with a basic request: its reduced
+    profit stays 0, so its count does not move.
     """
     per_uplink = (y0 + t * slope0) * unit
-    for k in range(len(length)):
-        if pinned[k] >= 0 or near[k] == far[k]:
-            out[k] = near[k]
-            continue
+    for k in range(len(out)):
+        low, high = near[k], far[k]
+        if low > high:
+            low, high = high, low
         profit = gain[k] - t * slope[k]
-        low, high = min(near[k], far[k]), max(near[k], far[k])
-        if per_uplink <= 1e-300:
+        if low == high or per_uplink <= 1e-300:
             out[k] = high if profit > 1e-13 else low
         else:
             base = offset[k]
             out[k] = first_at_least(value, base + low, base + high, profit / per_uplink) - base
-
-
-@compiled
-def limits_at(t, value, offset, length, unit, gain, slope, y0, slope0, pinned, near, out):
-    """`counts_at` without a bracket: search the whole class."""
-    per_uplink = max(0.0, (y0 + t * slope0) * unit)
-    for k in range(len(length)):
-        profit = gain[k] - t * slope[k]
-        if pinned[k] >= 0:
-            out[k] = near[k]
-        elif per_uplink <= 1e-300:
-            out[k] = length[k] if profit > 1e-13 else 0
-        else:
-            base = offset[k]
-            out[k] = first_at_least(value, base, base + length[k], profit / per_uplink) - base
 
 
 @compiled
@@ -114,7 +87,7 @@ def derivative(value, prefix, offset, unit, slope, slope0, constant, count):
     return total
 
 
-@compiled
+@inlined
 def unresolved(value, offset, near, far):
     """Requests (equal uplinks once) whose place a line search has not decided yet."""
     total = 0
@@ -125,7 +98,7 @@ def unresolved(value, offset, near, far):
     return total
 
 
-@compiled
+@inlined
 def settle(prefix, offset, unit, slope, slope0, slack, near, far):
     """Walk from counts `near` to `far` until the derivative `slack` turns non-negative.
 
@@ -157,7 +130,7 @@ def settle(prefix, offset, unit, slope, slope0, slack, near, far):
     return -1, -1
 
 
-@compiled
+@inlined
 def agree(value, offset, length, unit, gain, y0, pinned, count):
     """Bring counts back in line with new prices where they clearly disagree."""
     for k in range(len(length)):
@@ -192,13 +165,15 @@ def price(value, prefix, offset, length, unit, cost, share, y, count):
     basic_at = np.empty(4, np.int64)
     slack_basic = np.empty(4, np.bool_)
     inverse = np.empty((4, 4))
-    matrix = np.empty((4, 4))
     residual = np.empty(4)
+    column = np.empty(4)
     gain = np.empty(classes)
     slope = np.empty(classes)
     near = np.empty(classes, np.int64)
     far = np.empty(classes, np.int64)
     middle = np.empty(classes, np.int64)
+    none = np.empty(classes, np.int64)
+    every = np.empty(classes, np.int64)
     pinned = np.empty(classes, np.int64)
     for r in range(4):
         basic_class[r], basic_at[r], slack_basic[r] = -1 - r, 0, True
@@ -233,10 +208,11 @@ def price(value, prefix, offset, length, unit, cost, share, y, count):
             return pivot
 
         for k in range(classes):
-            pinned[k] = -1
+            none[k], every[k] = 0, length[k]
         for q in range(4):
-            if q != row and basic_class[q] >= 0:
-                pinned[basic_class[q]] = basic_at[q]
+            k = basic_class[q]
+            if q != row and k >= 0:
+                none[k], every[k] = count[k], count[k]
         slope0 = sign * inverse[row, 0]
         constant = 0.0
         furthest, blocking = np.inf, -1
@@ -255,14 +231,14 @@ def price(value, prefix, offset, length, unit, cost, share, y, count):
         t0, h0 = 0.0, -worst
         t1, h1 = furthest, 0.0
         if blocking >= 0:
-            limits_at(t1, value, offset, length, unit, gain, slope, y[0], slope0, pinned, near, far)
+            counts_at(t1, value, offset, unit, gain, slope, y[0], slope0, none, every, far)
             h1 = derivative(value, prefix, offset, unit, slope, slope0, constant, far)
             enters_slack = h1 < 0.0
         else:
             enters_slack = False
             t1 = 1e-3 * max(1.0, y[0])
             for _ in range(120):
-                limits_at(t1, value, offset, length, unit, gain, slope, y[0], slope0, pinned, near, far)
+                counts_at(t1, value, offset, unit, gain, slope, y[0], slope0, none, every, far)
                 h1 = derivative(value, prefix, offset, unit, slope, slope0, constant, far)
                 if h1 >= 0.0:
                     break
@@ -282,7 +258,7 @@ def price(value, prefix, offset, length, unit, cost, share, y, count):
                 if step % 3 < 2:
                     width = t1 - t0
                     t = min(max(t0 - h0 * width / (h1 - h0), t0 + 0.02 * width), t1 - 0.02 * width)
-                counts_at(t, value, offset, length, unit, gain, slope, y[0], slope0, pinned, near, far, middle)
+                counts_at(t, value, offset, unit, gain, slope, y[0], slope0, near, far, middle)
                 h = derivative(value, prefix, offset, unit, slope, slope0, constant, middle)
                 if h >= 0.0:
                     t1, h1 = t, h
@@ -302,17 +278,12 @@ def price(value, prefix, offset, length, unit, cost, share, y, count):
             slack_basic[blocking] = True
         basic_class[row] = entering
         basic_at[row] = at
-        for q in range(4):
-            k = basic_class[q]
-            for r in range(4):
-                matrix[r, q] = 0.0
-            if k >= 0:
-                matrix[0, q] = unit * value[offset[k] + basic_at[q]]
-                for r in range(1, 4):
-                    matrix[r, q] = cost[r, k]
+        for r in range(4):
+            if entering < 0:
+                column[r] = 1.0 if r == blocking else 0.0
             else:
-                matrix[-1 - k, q] = 1.0
-        if not invert(matrix, inverse):
+                column[r] = cost[r, entering] if r > 0 else unit * value[offset[entering] + at]
+        if not exchange(inverse, row, column):
             return pivot
         for r in range(4):
             y[r] = 0.0

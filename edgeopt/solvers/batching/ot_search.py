@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgeopt.solvers.jit import compiled
+from edgeopt.solvers.jit import compiled, inlined
 
 NONE, FOUND, LIMIT = range(3)
 
@@ -23,7 +23,7 @@ def loss(base, prefix, gain, weight, per_uplink, peak, v):
     return total - ROUNDING * (abs(moved) * weight + abs(band) + per_uplink * float(prefix[base + max(peak, v)]))
 
 
-@compiled
+@inlined
 def ranges(value, prefix, offset, length, gain, weight, y, demand, room, slack, peak, low, high):
     """Per class the counts that lose at most `slack` and fit on their own; the loss is convex."""
     for k in range(len(length)):
@@ -56,7 +56,7 @@ def ranges(value, prefix, offset, length, gain, weight, y, demand, room, slack, 
         high[k] = bottom
 
 
-@compiled
+@inlined
 def pair(value, prefix, offset, demand, rest, a, b, least, most, total):
     """Count of class `a` when classes `a` and `b` share `total` requests and must fit in `rest`; -1 if none.
 

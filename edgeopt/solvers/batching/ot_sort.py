@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgeopt.solvers.jit import compiled
+from edgeopt.solvers.jit import compiled, inlined
 
 WORD_BITS = 62
 
@@ -20,7 +20,7 @@ def bit_length(value):
     return bits
 
 
-@compiled
+@inlined
 def radix_pass(word, other, place, shift, width):
     """Stable counting sort of `word` into `other` by the `width` bits from `shift` on."""
     cells = 1 << width
@@ -40,7 +40,7 @@ def radix_pass(word, other, place, shift, width):
         other[to] = word[i]
 
 
-@compiled
+@inlined
 def finish(word, most):
     """Insertion sort of nearly sorted words; False (words still a permutation) after `most` moves."""
     for i in range(1, len(word)):
