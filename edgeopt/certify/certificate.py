@@ -18,6 +18,7 @@ import numpy as np
 
 from edgeopt.certify.proofs import program_content, replayed
 from edgeopt.certify.verify import certificate as verifier
+from edgeopt.certify.verify import program as verifier_program
 from edgeopt.certify.verify.proof_tree import replay
 from edgeopt.certify.verify.reading import Refuted, Unreadable, parsed, unpacked
 from edgeopt.errors import EdgeoptError, InstanceError
@@ -154,7 +155,8 @@ def of_program(
         "solution": solution,
     }
     try:
-        proof = _best(program, trees)
+        stated = verifier_program.read_program(content["program"])
+        proof = _best(program, trees, None if solution is None else verifier_program.value_of(stated, solution))
         found = replay(content["program"], solution, proof)
     except (Refuted, Unreadable) as error:
         raise InstanceError(f"certificate of {instance['name']}: {error}") from error
@@ -172,19 +174,21 @@ def of_program(
     return made
 
 
-def _best(program: Program, trees: Iterable[Tree]) -> dict[str, Any]:
+def _best(program: Program, trees: Iterable[Tree], value: int | None) -> dict[str, Any]:
     best: tuple[float, dict[str, Any]] | None = None
     sign = 1 if program.sense == "max" else -1
     refused: Refuted | None = None
     for tree in trees:
         try:
-            proof, bound = replayed(program, tree)
+            proof, bound = replayed(program, tree, value)
         except Refuted as error:
             refused = error
             continue
         rank = -np.inf if bound is None else sign * bound
         if best is None or rank < best[0]:
             best = (rank, proof)
+        if value is not None and bound == value:
+            break
     if best is None:
         raise refused or Refuted("there is no proof")
     return best[1]

@@ -7,12 +7,14 @@ from scipy.sparse import csr_array
 
 from edgeopt.certify.proofs import lp_leaf
 from edgeopt.instances.program import Program
-from edgeopt.proof import Leaf
+from edgeopt.proof import Infeasible, Leaf
 from edgeopt.solvers.base import Control
 
 
-def lp_proof(program: Program, control: Control) -> Leaf | None:
-    """A leaf with the duals of the relaxation (deadline budgets left out); None where HiGHS finds no optimum.
+def lp_proof(program: Program, control: Control) -> Leaf | Infeasible | None:
+    """A leaf with the duals of the relaxation (deadline budgets left out), or with the dual ray that shows it infeasible.
+
+    None where HiGHS finds neither.
 
     Rows are scaled by powers of two, so that large integers do not leave HiGHS's tolerances behind.
     """
@@ -49,7 +51,17 @@ def lp_proof(program: Program, control: Control) -> Leaf | None:
     model.a_matrix_.value_ = matrix.data
     solver.passModel(model)
     solver.run()
-    if solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+    ray = solver.getModelStatus() == highspy.HighsModelStatus.kInfeasible
+    if ray:
+        solver.setOptionValue("presolve", "off")  # which finds it without a ray
+        solver.run()
+        found, exists, row_dual = solver.getDualRay()
+        if not exists:
+            return None
+    elif solver.getModelStatus() == highspy.HighsModelStatus.kOptimal:
+        row_dual = solver.getSolution().row_dual
+    else:
         return None
-    duals = sign * np.array(solver.getSolution().row_dual) * scale
-    return lp_leaf(program, duals[: program.groups].tolist(), duals[program.groups :].reshape(program.bins, resources))
+    duals = sign * np.array(row_dual) * scale
+    leaf = lp_leaf(program, duals[: program.groups].tolist(), duals[program.groups :].reshape(program.bins, resources))
+    return Infeasible(leaf.prices, leaf.multipliers) if ray else leaf

@@ -40,8 +40,15 @@ def program_content(program: Program) -> dict[str, Any]:
     }
 
 
-def replayed(program: Program, tree: Tree) -> tuple[dict[str, Any], int | None]:
+def replayed(program: Program, tree: Tree, value: int | None = None) -> tuple[dict[str, Any], int | None]:
     """The proof as a certificate holds it, and the bound that its replay gives.
+
+    Parameters
+    ----------
+    program : Program
+    tree : Tree
+    value : int, optional
+        Value of a known solution: no bound is better, so digits are not tried beyond it.
 
     Returns
     -------
@@ -70,7 +77,7 @@ def replayed(program: Program, tree: Tree) -> tuple[dict[str, Any], int | None]:
         rank = -math.inf if bound is None else sign * bound
         if best is None or rank < best[0] or (rank == best[0] and bits < best[1]["bits"]):
             best = rank, content, bound
-        if bits != BITS[0] and best[1]["bits"] == BITS[0]:
+        if bound == value or (bits != BITS[0] and best[1]["bits"] == BITS[0]):
             break
     if best is None:
         raise refused or Refuted("there is no proof")

@@ -14,8 +14,9 @@ from edgeopt.certify.certificate import certificate
 from edgeopt.certify.compare import certify
 from edgeopt.certify.lp_duals import lp_proof
 from edgeopt.certify.proofs import replayed
+from edgeopt.instances.assignment import AssignmentInstance
 from edgeopt.instances.assignment.program import program
-from edgeopt.result import Termination
+from edgeopt.result import BoundEvidence, Termination
 from edgeopt.solvers.base import Control
 from edgeopt.testing.assignment import assignment_instances
 
@@ -93,3 +94,32 @@ def test_the_guarantee_follows_the_options() -> None:
     if dims == 1:
         found = certify(instance, eo.solve(instance, "next-bin", single="fptas", epsilon=0.5), against=())
         assert str(found.guarantee) == "1/3"
+
+
+@pytest.mark.parametrize("scale", [1, 10**6, 10**12])
+@pytest.mark.parametrize("sense", ["max", "min"])
+@pytest.mark.parametrize("name", ["highs", "cpsat", "close"])
+def test_that_there_is_no_solution_is_proved(name: str, sense: Any, scale: int) -> None:
+    """Three items of 4 and two bins of 5: the relaxation is infeasible, which its dual ray shows."""
+    instance = AssignmentInstance(
+        "crowded", 3, np.repeat([0, 1, 2], 2), np.tile([0, 1], 3), np.array([5, 4, 3, 7, 6, 5]),
+        np.full((6, 1), 4 * scale), np.full((2, 1), 5 * scale), sense=sense, pick="exactly-one",
+    )  # fmt: skip
+    found = certify(instance, name, against=())
+    assert found.result.termination is Termination.INFEASIBLE
+    assert found.certificate is not None
+    assert found.certificate.bound is None
+    assert found.message == "there is no solution (proved)"
+    assert found.certificate.verify()[-1] == "VERIFIED  there is no solution"
+
+
+def test_no_whole_solution_is_proved_by_branching() -> None:
+    """Three items of 4 and two bins of 7: only halves would fit, so the relaxation alone does not show it."""
+    instance = AssignmentInstance(
+        "halves", 3, np.repeat([0, 1, 2], 2), np.tile([0, 1], 3), np.array([5, 4, 3, 7, 6, 5]),
+        np.full((6, 1), 4), np.full((2, 1), 7), sense="min", pick="exactly-one",
+    )  # fmt: skip
+    alone = certify(instance, "highs", against=())
+    assert alone.bound_evidence is BoundEvidence.PROVED
+    assert alone.message == ""
+    assert certify(instance, "close", against=()).message == "there is no solution (proved)"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from .program import read_program, value_of
+from .program import Program, read_program, value_of
 from .reading import Refuted, Unreadable, fields, items, whole, wholes
 from .state import Proof, State, rounded
 from .vertex_bins import bins
@@ -83,7 +83,7 @@ def root(proof: Proof) -> State:
 
 
 def bound_of(proof: Proof, vertices: list[Any]) -> int | None:
-    """The largest value that the tree leaves possible; None if it leaves no solution."""
+    """The largest value that the tree leaves possible (maximised); None if it leaves no solution."""
     waiting: dict[int, State] = {0: root(proof)}
     known: list[tuple[list[int], Combine]] = []
     for index, vertex in enumerate(vertices):
@@ -109,4 +109,14 @@ def bound_of(proof: Proof, vertices: list[Any]) -> int | None:
         child_indices, combine = known[index]
         bounds[index] = combine([bounds[child] for child in child_indices])
     top = bounds[0]
-    return None if top is None else rounded(top, root(proof).gain)
+    top = None if top is None else rounded(top, root(proof).gain)
+    return None if top is None or top >> proof.bits < floor(proof.program) else top
+
+
+def floor(program: Program) -> int:
+    """No solution is worth less (maximised): the worst choice of every group; a bound below it leaves none."""
+    total = 0
+    for mates in program.mates.values():
+        worst = min(program.sign * program.profit[k] for k in mates)
+        total += worst if program.exactly_one else min(0, worst)
+    return total
