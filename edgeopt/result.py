@@ -141,8 +141,9 @@ class Result:
 
     @property
     def closed(self) -> bool:
-        """Whether a checked value meets the bound."""
-        return self.value_evidence is ValueEvidence.CHECKED and self.value is not None and self.value == self.bound
+        """Whether a checked value meets the bound of a solver that was not caught in a contradiction."""
+        sound = self.value_evidence is ValueEvidence.CHECKED and self.termination is not Termination.ERROR
+        return sound and self.value is not None and self.value == self.bound
 
     def summary(self) -> str:
         """One line a person can read, with the evidence behind each number."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from edgeopt.instances.batching import BatchingInstance, NodeProblem, Schedule
 from edgeopt.instances.batching.compiled import CompiledBatching
 from edgeopt.instances.batching.generate import CORNERS
 from edgeopt.result import BoundEvidence, Termination, ValueEvidence
-from edgeopt.solvers import backend, child, highs
+from edgeopt.solvers import backend, child, cpsat, highs, pyomo_factory
 from edgeopt.solvers.base import Progress
 from edgeopt.testing import batching_instances, node_problems
 
@@ -189,6 +190,13 @@ def infeasible(job, seconds, emit, stop):
     emit(Incumbent(values(job, 0), 1.0))
     return Outcome(Termination.INFEASIBLE)
 
+def nothing(job, seconds, emit, stop):
+    return Outcome(Termination.INFEASIBLE)
+
+def less(job, seconds, emit, stop):
+    emit(Incumbent(values(job, 0), 1.0))
+    return Outcome(Termination.COMPLETE, 1.0)
+
 def dies(job, seconds, emit, stop):
     emit(Incumbent(values(job, 0), 1.0))
     emit(Bound(9.0))
@@ -207,17 +215,21 @@ def hangs(job, seconds, emit, stop):
 """
 
 
-@pytest.fixture
-def liar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Solve an instance of ten requests with a made-up back end in the place of HiGHS."""
+@pytest.fixture(params=[highs, cpsat, pyomo_factory], ids=lambda module: module.BACKEND.name)
+def liar(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Solve an instance of ten requests with a made-up function in the place of each back end's own."""
+    module = request.param
+    name, given = {highs: ("highs", {}), cpsat: ("cpsat", {}), pyomo_factory: ("pyomo", {"factory": "any"})}[module]
     (tmp_path / "liars.py").write_text(LIARS)
     monkeypatch.syspath_prepend(str(tmp_path))
     instance = edgeopt.generate("batching", seed=3, nodes=1, requests=10, regime="all")
 
-    def solve(name: str, **options: Any) -> Any:
-        monkeypatch.setattr(highs, "BACKEND", replace(highs.BACKEND, target=f"liars:{name}", imports=()))
-        return edgeopt.solve(instance, "highs", **options)
+    def solve(lie: str, **options: Any) -> Any:
+        monkeypatch.setattr(module, "BACKEND", replace(module.BACKEND, target=f"liars:{lie}", imports=()))
+        return edgeopt.solve(instance, name, **given, **options)
 
+    solve.instance = instance  # type: ignore[attr-defined]
+    solve.name = module.BACKEND.name  # type: ignore[attr-defined]
     yield solve
     child.close()
 
@@ -249,26 +261,45 @@ def test_a_checked_incumbent_is_not_lost_to_an_infeasible_one(liar: Any) -> None
     assert result.value == 1
     assert result.value_evidence is ValueEvidence.CHECKED
     assert result.termination is Termination.ERROR
-    assert "HiGHS returned a solution with" in result.message
+    assert f"{liar.name} returned a solution with" in result.message
     assert "the best checked one is kept" in result.message
 
 
 def test_infeasible_is_not_believed_where_a_solution_is_known(liar: Any) -> None:
     result = liar("infeasible")
     assert result.termination is Termination.ERROR
-    assert "HiGHS says infeasible, but a feasible solution with 1 is known" in result.message
+    assert f"{liar.name} says infeasible, but a feasible solution with 1 is known" in result.message
     assert result.value_evidence is ValueEvidence.CHECKED
+
+
+def test_a_consistent_lie_is_refuted_by_anything_better(liar: Any) -> None:
+    """Too small a value with a bound that fits: one solver's word, until another has a better solution."""
+    result = liar("less")
+    assert result.closed
+    assert result.bound_evidence is BoundEvidence.CLAIMED
+    found = edgeopt.certify(liar.instance, result, against="ot")
+    assert found.bound_evidence is BoundEvidence.PROVED
+    assert found.value == 1 < found.bound
+    assert found.guarantee_holds is False
+    assert any("claims the bound 1, but a checked solution of ot has" in item for item in found.violations)
+
+
+def test_a_false_infeasible_is_refuted_by_any_solution(liar: Any) -> None:
+    result = liar("nothing")
+    assert result.termination is Termination.INFEASIBLE
+    found = edgeopt.certify(liar.instance, result, against="ot")
+    assert any("says that there is no solution, but a checked solution of ot has" in item for item in found.violations)
 
 
 def test_the_incumbent_survives_a_death(liar: Any) -> None:
     result = liar("dies")
     assert result.termination is Termination.ERROR
     assert (result.value, result.bound) == (1, 9)
-    assert "HiGHS: the solver's process died (signal SIGKILL)" in result.message
+    assert f"{liar.name}: the solver's process died (signal SIGKILL)" in result.message
 
 
 def test_a_death_with_nothing_in_hand_is_an_error(liar: Any) -> None:
-    with pytest.raises(BackendError, match=r"HiGHS: the solver's process died \(signal SIGKILL\)"):
+    with pytest.raises(BackendError, match=rf"{liar.name}: the solver's process died \(signal SIGKILL\)"):
         liar("dies_early")
     assert liar("value").value == 1  # and the next call works
 
@@ -279,6 +310,126 @@ def test_the_incumbent_survives_a_kill_at_the_limit(liar: Any) -> None:
     assert (result.value, result.bound) == (1, 9)
     assert result.value_evidence is ValueEvidence.CHECKED
     assert "did not stop when asked and was killed" in result.message
+
+
+LYING_LIBRARIES = """
+from types import SimpleNamespace
+
+def highs(lie, job, seconds, emit, stop):
+    import highspy
+    from edgeopt.solvers import highs
+
+    class Told(highspy.Highs):
+        def getInfo(self):
+            found = super().getInfo()
+            told = {name: getattr(found, name) for name in dir(found) if not name.startswith("_")}
+            if lie == "value":
+                told["objective_function_value"] -= 1  # HiGHS minimises
+            if lie == "bound":
+                told["mip_dual_bound"] = 0.0
+            return SimpleNamespace(**told)
+
+        def getModelStatus(self):
+            return highspy.HighsModelStatus.kInfeasible if lie == "status" else super().getModelStatus()
+
+        def getSolution(self):
+            found = super().getSolution()
+            if lie == "solution":
+                found.col_value = [1.0] * len(found.col_value)
+            return found
+
+    highspy.Highs = Told
+    if lie == "solution":
+        highs._Search._on_incumbent = lambda self, event: None
+    return highs.run(job, seconds, emit, stop)
+
+def cpsat(lie, job, seconds, emit, stop):
+    from ortools.sat.python import cp_model
+    from edgeopt.solvers import cpsat
+
+    class Told(cp_model.CpSolver):
+        def solve(self, model, callback):
+            status = super().solve(model, None if lie == "solution" else callback)
+            return cp_model.INFEASIBLE if lie == "status" else status
+
+        @property
+        def response_proto(self):
+            found = super().response_proto
+            value = found.objective_value + (lie == "value")
+            bound = 0.0 if lie == "bound" else found.best_objective_bound
+            solution = [1] * len(found.solution) if lie == "solution" else list(found.solution)
+            return SimpleNamespace(objective_value=value, best_objective_bound=bound, solution=solution)
+
+    cp_model.CpSolver = Told
+    return cpsat.run(job, seconds, emit, stop)
+
+def pyomo(lie, job, seconds, emit, stop):
+    import pyomo.environ as pyo
+    from edgeopt.solvers import pyomo_factory
+
+    honest = pyomo_factory._available("appsi_highs")
+
+    class Told:
+        def warm_start_capable(self):
+            return False
+
+        def solve(self, model, **settings):
+            found = honest.solve(model, **settings)
+            if lie == "bound":
+                found.problem.upper_bound = 0.0
+            if lie == "status":
+                found.solver.termination_condition = "infeasible"
+            if lie == "solution":
+                load = model.solutions.load_from
+                def everything(results):
+                    load(results)
+                    for variable in model.component_data_objects(pyo.Var):
+                        variable.set_value(1, skip_validation=True)
+                model.solutions.load_from = everything
+            return found
+
+    pyomo_factory._available = lambda name: Told()
+    if lie == "value":
+        exact = pyo.value
+        pyo.value = lambda thing: exact(thing) + 1
+    return pyomo_factory.run(job, seconds, emit, stop)
+
+for library in (highs, cpsat, pyomo):
+    for lie in ("value", "bound", "status", "solution"):
+        def told(job, seconds, emit, stop, library=library, lie=lie):
+            return library(lie, job, seconds, emit, stop)
+        globals()[f"{library.__name__}_{lie}"] = told
+"""
+
+
+@pytest.mark.parametrize(
+    ("lie", "named"),
+    [
+        ("value", r"claimed the value (\d+), its solution has"),
+        ("bound", r"claimed the bound 0, its own checked solution has|calls a value optimal that none"),
+        ("status", r"says infeasible, but a feasible solution with"),
+        ("solution", r"returned a solution that breaks"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("library", "module", "options"),
+    [("highs", highs, {}), ("cpsat", cpsat, {}), ("pyomo", pyomo_factory, {"factory": "told"})],
+)
+def test_what_a_lying_library_says_is_named(
+    library: str, module: Any, options: Any, lie: str, named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The library itself lies inside the child: about its value, its bound, its status or its solution."""
+    (tmp_path / "lying.py").write_text(LYING_LIBRARIES)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    instance = edgeopt.generate("batching", seed=3, nodes=1, requests=10, regime="all")
+    monkeypatch.setattr(module, "BACKEND", replace(module.BACKEND, target=f"lying:{library}_{lie}", imports=()))
+    try:
+        result = edgeopt.solve(instance, library, **options)
+    finally:
+        child.close()
+    assert not result.closed
+    assert result.termination is Termination.ERROR
+    assert re.search(named, result.message)
 
 
 @pytest.mark.parametrize(
