@@ -1,9 +1,11 @@
-"""`close` beside HiGHS and CP-SAT at the same time limit: value, bound, gap and seconds, and medians.
+"""`close` beside HiGHS and CP-SAT at the same time limit: value, bound, gap and seconds, and medians over seeds.
 
     python benchmarks/bench_close.py [--requests 50 100 200] [--regimes paper both all] [--seeds 3] [--limit 10]
                                      [--solvers close highs cpsat] [--nodes 3] [--csv FILE]
 
-Every value is checked; the gap is that between a solver's own value and its own bound, relative to the bound.
+Every value is checked. The gap is that between a solver's own value and bound, relative to the bound. Of `close` the
+bound is the one that the stand-alone verifier confirms, and the seconds include making and verifying the certificate;
+the bounds of HiGHS and CP-SAT are their word.
 """
 
 from __future__ import annotations
@@ -11,18 +13,32 @@ from __future__ import annotations
 import argparse
 import csv
 import statistics
+import time
 from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
 import edgeopt
-from edgeopt.result import Result
+from edgeopt.certify.certificate import certificate
+from edgeopt.result import ValueEvidence
 
 
-def gap(result: Result) -> float:
+def gap(value: float | None, bound: float | None) -> float:
     """Relative gap; 1 without a bound or a value."""
-    if result.bound is None or result.value is None:
+    if bound is None or value is None:
         return 1.0
-    return (result.bound - result.value) / result.bound if result.bound else 0.0
+    return (bound - value) / bound if bound else 0.0
+
+
+def run(instance: Any, solver: str, limit: float) -> tuple[float | None, float | None, float]:
+    """Checked value, bound (of `close`: as verified) and seconds."""
+    result = edgeopt.solve(instance, solver, time_limit=limit)
+    value = result.value if result.value_evidence is ValueEvidence.CHECKED else None
+    if solver != "close":
+        return value, result.bound, result.seconds
+    begun = time.perf_counter()
+    made = certificate(instance, result)
+    return value, made.bound, result.seconds + time.perf_counter() - begun
 
 
 def main() -> None:
@@ -47,21 +63,12 @@ def main() -> None:
                     "batching", nodes=options.nodes, requests=requests, regime=regime, seed=seed
                 )
                 for solver in options.solvers:
-                    result = edgeopt.solve(instance, solver, time_limit=options.limit)
-                    row = (
-                        regime,
-                        requests,
-                        seed,
-                        solver,
-                        result.value,
-                        result.bound,
-                        100 * gap(result),
-                        result.seconds,
-                    )
+                    value, bound, seconds = run(instance, solver, options.limit)
+                    row = (regime, requests, seed, solver, value, bound, 100 * gap(value, bound), seconds)
                     rows.append(row)
-                    bound = "-" if result.bound is None else f"{result.bound:g}"
+                    shown = "-" if bound is None else f"{bound:g}"
                     print(
-                        f"{instance.name:28} {solver:8} {result.value!s:>6} {bound:>6} {row[6]:7.2f} {row[7]:7.2f}",
+                        f"{instance.name:28} {solver:8} {value!s:>6} {shown:>6} {row[6]:7.2f} {seconds:7.2f}",
                         flush=True,
                     )
 
