@@ -7,6 +7,7 @@ caller pays only for what it uses (``exact`` and ``transformer`` load without Nu
 - ``exact``: decimals as fractions, proved enclosures of ``log2``, exact roundings
 - ``transformer``: memory and FLOPs of a decoder-only transformer, eqs. (3)-(8)
 - ``families``, ``config``, ``catalogue``: models by family, from a ``config.json``, by name
+- ``layers``: bits and FLOP layer by layer of image networks, decoders, and tables measured by others
 - ``quantization``: memory, time and accuracy of a quantization scheme, eqs. (9) and (11)
 - ``hardware``: compute rate, memory and bandwidth of edge devices
 

@@ -185,10 +185,10 @@ class BatchingInstance:
 
 
 def _as_floats(owner: Any) -> None:
-    """Make whole numbers given for float fields floats, so that a file reads back with the same digest."""
+    """Make whole numbers and numpy's numbers given for float fields floats, so that the digest is that of the file."""
     for field in fields(owner):
         value = getattr(owner, field.name)
-        if field.type == "float" and isinstance(value, int):
+        if field.type == "float" and isinstance(value, (int, np.integer, np.floating)) and not isinstance(value, bool):
             object.__setattr__(owner, field.name, float(value))
 
 

@@ -234,3 +234,12 @@ def test_pipes_are_written_to_and_links_kept(tmp_path: Path) -> None:
 def test_a_schedule_of_something_else_is_refused(batch: Any) -> None:
     with pytest.raises(InstanceError, match="1-D int64"):
         Schedule((batch,))
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    plain = eo.generate("batching", nodes=1, requests=3)
+    node = plain.nodes[0]
+    other = replace(
+        plain, epoch_s=np.float64(plain.epoch_s), nodes=(replace(node, compute_flops=np.float64(node.compute_flops)),)
+    )
+    assert other.digest == plain.digest
