@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from edgeopt.certify.lp_duals import lp_proof
+from edgeopt.certify.parts import tree_parts
 from edgeopt.instances.assignment import Assignment, AssignmentInstance
 from edgeopt.instances.assignment.instance import IntArray
 from edgeopt.instances.program import Program
@@ -47,3 +48,6 @@ def best_choices(program: Program) -> Leaf:
 def solution(instance: AssignmentInstance, program: Program, chosen: Sequence[int]) -> Assignment:
     """The solution behind chosen choices, the inverse of `choices`."""
     return Assignment.of(instance, chosen)
+
+
+PARTS = tree_parts(choices, trees, solution)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from edgeopt.certify.counting import bin_tree
+from edgeopt.certify.parts import tree_parts
 from edgeopt.instances.batching import BatchingInstance, Schedule
 from edgeopt.instances.batching.node import IntArray
 from edgeopt.instances.program import Program
@@ -58,3 +59,6 @@ def solution(instance: BatchingInstance, program: Program, chosen: Sequence[int]
     """The schedule behind chosen choices, the inverse of `choices`."""
     taken = np.array(chosen, dtype=np.int64)
     return Schedule(tuple(program.group[taken[program.bin[taken] == b]] for b in range(program.bins)))
+
+
+PARTS = tree_parts(choices, trees, solution)

@@ -15,7 +15,8 @@ from typing import Any
 from edgeopt import __version__
 from edgeopt.certify.audit import audit
 from edgeopt.certify.certificate import Certificate, matches, read_certificate, write_certificate
-from edgeopt.certify.proved import provable, prove, solution_of
+from edgeopt.certify.parts import has_parts
+from edgeopt.certify.proved import prove, solution_of
 from edgeopt.certify.verify import certificate as verifier
 from edgeopt.certify.verify.proof_tree import replay
 from edgeopt.certify.verify.reading import Refuted
@@ -149,7 +150,7 @@ def refresh(
     Entry or None
         None where there is nothing to enter: no solution and no bound.
     """
-    if not provable(instance):
+    if not has_parts(instance):
         raise InstanceError(f"{file}: {instance.problem} has no proofs of bounds")
     if old is not None and old.digest != instance.digest:
         old = None

@@ -10,18 +10,15 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from edgeopt.certify.proofs import program_content, replayed
+from edgeopt import __version__
+from edgeopt.certify.parts import best_tree, parts
+from edgeopt.certify.proofs import program_content
 from edgeopt.certify.verify import certificate as verifier
-from edgeopt.certify.verify import program as verifier_program
-from edgeopt.certify.verify.proof_tree import replay
 from edgeopt.certify.verify.reading import Refuted, Unreadable, parsed, unpacked
-from edgeopt.errors import EdgeoptError, InstanceError
+from edgeopt.errors import InstanceError
 from edgeopt.instances.base import Instance, problem
 from edgeopt.instances.io import read_bytes, write_bytes
 from edgeopt.instances.program import Program
@@ -77,7 +74,7 @@ def certificate(
     Parameters
     ----------
     instance : Instance
-        Of a problem with a common form, and proofs in ``edgeopt.certify.<problem>_proof``.
+        Of a problem with proofs in ``edgeopt.certify.<problem>_proof``.
     result : Result
         Its solution is the certified one; its proof is tried first.
     references : iterable of Result, optional
@@ -97,53 +94,42 @@ def certificate(
     InstanceError
         If the problem has no proofs, or the solution is not feasible.
     """
-    from edgeopt import __version__
-
-    family, home = problem(instance.problem), f"edgeopt.certify.{instance.problem}_proof"
-    if family.program is None:
-        raise InstanceError(f"{instance.problem} has no common form for proofs")
-    proofs = import_module(home)
-    program = family.program(instance)
-    known = [result, *references]
-    trees = proofs.trees(instance, program, known, control or Control())
-    chosen = None if result.solution is None else proofs.choices(instance, result.solution)
+    family = parts(instance)
+    stated = family.stated(instance)
+    try:
+        chosen = None if result.solution is None else family.chosen(instance, result.solution)
+        proof = family.proof(instance, stated, chosen, [result, *references], control or Control())
+    except (Refuted, Unreadable) as error:
+        raise InstanceError(f"certificate of {instance.name}: {error}") from error
+    named = {"name": instance.name, "digest": instance.digest, "file_sha256": _file_digest(instance, file)}
     producer = {"software": f"edgeopt {__version__}", "solver": result.solver}
-    return of_program(
-        program,
-        None if chosen is None else sorted(chosen.tolist()),
-        trees,
+    return sealed(
+        stated,
+        chosen,
+        proof,
         problem_name=instance.problem,
-        instance={"name": instance.name, "digest": instance.digest, "file_sha256": _file_digest(instance, file)},
+        instance=named,
         producer=producer | ({"date": date} if date else {}),
         guarantee=guarantee,
     )
 
 
-def of_program(
-    program: Program,
-    solution: list[int] | None,
-    trees: Iterable[Tree],
+def sealed(
+    stated: dict[str, Any],
+    chosen: Any,
+    proof: dict[str, Any],
     *,
     problem_name: str,
     instance: Mapping[str, str | None],
     producer: Mapping[str, str],
     guarantee: str | None = None,
 ) -> Certificate:
-    """A certificate about a program: the best of the proofs, and the claim that follows.
-
-    Parameters
-    ----------
-    program : Program
-    solution : list of int or None
-        Chosen choices, ascending.
-    trees : iterable of Tree
-        At least one; the one with the best replayed bound is kept. A proof that the verifier refuses is
-        left out, unless all are.
+    """A certificate of these parts, with the claim that follows from them.
 
     Raises
     ------
     InstanceError
-        If no proof replays, or the solution is not one of the program.
+        If the verifier refuses the proof or the solution.
     """
     content: dict[str, Any] = {
         "edgeopt": "certificate",
@@ -151,17 +137,15 @@ def of_program(
         "problem": problem_name,
         "instance": dict(instance),
         "producer": dict(producer),
-        "program": program_content(program),
-        "solution": solution,
+        "program": stated,
+        "solution": chosen,
+        "proof": proof,
     }
     try:
-        stated = verifier_program.read_program(content["program"])
-        proof = _best(program, trees, None if solution is None else verifier_program.value_of(stated, solution))
-        found = replay(content["program"], solution, proof)
+        found = verifier.replay(stated, chosen, proof)
     except (Refuted, Unreadable) as error:
         raise InstanceError(f"certificate of {instance['name']}: {error}") from error
     ratio = verifier.ratio(found.sense, found.value, found.bound)
-    content["proof"] = proof
     content["claim"] = {
         "value": found.value,
         "bound": verifier.INFEASIBLE if found.bound is None else found.bound,
@@ -174,24 +158,30 @@ def of_program(
     return made
 
 
-def _best(program: Program, trees: Iterable[Tree], value: int | None) -> dict[str, Any]:
-    best: tuple[float, dict[str, Any]] | None = None
-    sign = 1 if program.sense == "max" else -1
-    refused: Refuted | None = None
-    for tree in trees:
-        try:
-            proof, bound = replayed(program, tree, value)
-        except Refuted as error:
-            refused = error
-            continue
-        rank = -np.inf if bound is None else sign * bound
-        if best is None or rank < best[0]:
-            best = (rank, proof)
-        if value is not None and bound == value:
-            break
-    if best is None:
-        raise refused or Refuted("there is no proof")
-    return best[1]
+def of_program(program: Program, solution: list[int] | None, trees: Iterable[Tree], **named: Any) -> Certificate:
+    """A certificate about a program: the best of the proofs, and the claim that follows.
+
+    Parameters
+    ----------
+    program : Program
+    solution : list of int or None
+        Chosen choices, ascending.
+    trees : iterable of Tree
+        At least one; one that the verifier refuses is left out, unless all are.
+    **named
+        As in `sealed`.
+
+    Raises
+    ------
+    InstanceError
+        If no proof replays, or the solution is not one of the program.
+    """
+    stated = program_content(program)
+    try:
+        proof = best_tree(program, stated, solution, trees)
+    except (Refuted, Unreadable) as error:
+        raise InstanceError(f"certificate of {named['instance']['name']}: {error}") from error
+    return sealed(stated, solution, proof, **named)
 
 
 def _file_digest(instance: Instance, file: str | os.PathLike[str] | None) -> str:
@@ -238,10 +228,7 @@ def matches(made: Certificate, instance: Instance) -> list[str]:
     named = {"problem": content["problem"], **{key: content["instance"][key] for key in ("name", "digest")}}
     own = {"problem": instance.problem, "name": instance.name, "digest": instance.digest}
     found += [f"{key} is {named[key]!r}, the instance's is {own[key]!r}" for key in own if named[key] != own[key]]
-    compile_program = problem(instance.problem).program
-    if compile_program is None:
-        raise EdgeoptError(f"{instance.problem} has no common form to compare with")
-    compiled = program_content(compile_program(instance))
+    compiled = parts(instance).stated(instance)
     for field, value in compiled.items():
         stated = content["program"][field]
         if stated != value:

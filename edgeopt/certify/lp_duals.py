@@ -12,7 +12,7 @@ from edgeopt.solvers.base import Control
 
 
 def lp_proof(program: Program, control: Control) -> Leaf | Infeasible | None:
-    """A leaf with the duals of the relaxation (deadline budgets left out), or with the dual ray that shows it infeasible.
+    """A leaf with the duals of the relaxation (deadline budgets left out), or the dual ray that shows it infeasible.
 
     None where HiGHS finds neither.
 
@@ -55,7 +55,7 @@ def lp_proof(program: Program, control: Control) -> Leaf | Infeasible | None:
     if ray:
         solver.setOptionValue("presolve", "off")  # which finds it without a ray
         solver.run()
-        found, exists, row_dual = solver.getDualRay()
+        _, exists, row_dual = solver.getDualRay()
         if not exists:
             return None
     elif solver.getModelStatus() == highspy.HighsModelStatus.kOptimal:

@@ -7,20 +7,14 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 from edgeopt.certify.certificate import Certificate, certificate
+from edgeopt.certify.parts import has_parts, parts
 from edgeopt.errors import InstanceError
-from edgeopt.instances.base import Instance, problem
+from edgeopt.instances.base import Instance
 from edgeopt.result import Result
 from edgeopt.solvers.base import Control
-
-
-def provable(instance: Instance) -> bool:
-    """Whether the instance's problem has a common form and proofs in ``edgeopt.certify.<problem>_proof``."""
-    return find_spec(_home(instance)) is not None and problem(instance.problem).program is not None
 
 
 def prove(
@@ -56,7 +50,7 @@ def prove(
     refuted : list of str
         What is wrong with the proofs of results, and that contradiction.
     """
-    if not provable(instance):
+    if not has_parts(instance):
         return None, []
     shown = result if feasible else replace(result, solution=None)
     attempt = partial(certificate, instance, control=control, guarantee=guarantee, file=file)
@@ -79,11 +73,5 @@ def prove(
 
 def solution_of(made: Certificate, instance: Instance) -> Any | None:
     """The solution in a certificate of an instance, as the problem's type; None where it has none."""
-    chosen, compile_program = made.content["solution"], problem(instance.problem).program
-    if chosen is None or compile_program is None:
-        return None
-    return import_module(_home(instance)).solution(instance, compile_program(instance), chosen)
-
-
-def _home(instance: Instance) -> str:
-    return f"edgeopt.certify.{instance.problem}_proof"
+    chosen = made.content["solution"]
+    return None if chosen is None else parts(instance).solution(instance, chosen)

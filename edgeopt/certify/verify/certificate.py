@@ -15,7 +15,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from .reading import Refuted, Unreadable, fields, parsed, text, unpacked, whole
+from .reading import Refuted, Replay, Unreadable, fields, parsed, text, unpacked, whole
 
 VERSION = 1
 USAGE = "usage: verify CERTIFICATE [INSTANCE]    exit code 0 verified, 1 refuted, 2 not readable"
@@ -61,15 +61,21 @@ def check(content: Any, instance: str | None = None) -> list[str]:
     lines.append(f"producer  {made}")
     if given != seal(content):
         raise Refuted("seal: the file is not as it was written")
-    kind = proof.get("kind") if type(proof) is dict else None
-    if type(kind) is not str or kind not in kinds():
-        raise Unreadable(f"proof.kind must be one of {', '.join(kinds())}")
-    # __package__ is edgeopt's when it runs from there, and this folder's own otherwise.
-    found = import_module(f"{__package__}.proof_{kind}").replay(program, solution, proof)
+    found = replay(program, solution, proof)
     lines += found.lines
     lines.append(f"claim     {_claim(claim, found.sense, found.value, found.bound)}")
     lines.append(f"instance  {_instance(file_digest, instance)}")
     return [*lines, f"VERIFIED  {_statement(found.sense, found.value, found.bound)}"]
+
+
+def replay(program: Any, solution: Any, proof: Any) -> Replay:
+    """Check the solution, and prove a bound anew, by the file of the proof's kind."""
+    kind = proof.get("kind") if type(proof) is dict else None
+    if type(kind) is not str or kind not in kinds():
+        raise Unreadable(f"proof.kind must be one of {', '.join(kinds())}")
+    # __package__ is edgeopt's when it runs from there, and this folder's own otherwise.
+    found: Replay = import_module(f"{__package__}.proof_{kind}").replay(program, solution, proof)
+    return found
 
 
 def seal(content: dict[str, Any]) -> str:

@@ -7,10 +7,10 @@ then travel from the leaves to the root. All numbers are integers in units of ``
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from .program import Program, read_program, value_of
-from .reading import Refuted, Unreadable, fields, items, whole, wholes
+from .reading import Refuted, Replay, Unreadable, fields, items, whole, wholes
 from .state import Proof, State, rounded
 from .vertex_bins import bins
 from .vertex_chains import chains
@@ -22,17 +22,6 @@ KINDS = {
     "chains": chains,
 }  # fmt: skip
 MOST_BITS = 1024
-
-
-class Replay(NamedTuple):
-    """What a proof kind hands back: what is so, whatever the certificate claims."""
-
-    sense: str
-    value: int | None
-    """Value of the solution, None if there is none in the certificate."""
-    bound: int | None
-    """No solution is better, None if there is no solution at all."""
-    lines: list[str]
 
 
 def replay(program_content: Any, solution: Any, proof_content: Any) -> Replay:

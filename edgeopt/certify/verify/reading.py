@@ -6,7 +6,7 @@ import gzip
 import json
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 MOST_DIGITS = 500
 
@@ -17,6 +17,17 @@ class Unreadable(Exception):
 
 class Refuted(Exception):
     """The certificate says something that is not so."""
+
+
+class Replay(NamedTuple):
+    """What a proof kind hands back: what is so, whatever the certificate claims."""
+
+    sense: str
+    value: int | None
+    """Value of the solution, None if there is none in the certificate."""
+    bound: int | None
+    """No solution is better, None if there is no solution at all."""
+    lines: list[str]
 
 
 def unpacked(path: str) -> bytes:
