@@ -259,6 +259,9 @@ def _compared(audits: Sequence[tuple[Result, Audit]], proof: _Proof, notes: list
         bounds = []
         notes.append("there is no solution (proved)")
     bound = best(sense, bounds)
+    firmest = best(sense, [item for item in bounds if item.evidence is BoundEvidence.PROVED])
+    if bound is not None and firmest is not None and bound.evidence is not BoundEvidence.PROVED:
+        notes.append(f"proved: at {'most' if sense == 'max' else 'least'} {number(firmest.value)}")
     ratio = None if bound is None or own.checked is None else quality(sense, own.checked, bound.value)
     leader = _leader(sense, audits[1:])
     guarantee = _guarantee(result)

@@ -436,3 +436,16 @@ def test_a_guarantee_that_options_decide_comes_from_the_answer(instance: Batchin
     modest = stub("modest", Answer(feasible(instance, 3), guarantee="1/100"), guarantee="1/2")
     found = certify(instance, modest, against="gah")
     assert (found.guarantee, found.guarantee_holds) == (Fraction(1, 100), True)
+
+
+def test_a_tighter_claim_does_not_hide_what_is_proved() -> None:
+    instance = eo.generate("batching", nodes=3, requests=60, regime="all", seed=1)
+    result = eo.solve(instance, "gah")
+    exact = eo.solve(instance, "close")
+    assert exact.bound is not None
+    claim = replace(exact, solver="highs", proof=None)
+    found = certify(instance, result, against=claim)
+    assert found.bound_evidence is BoundEvidence.CLAIMED
+    assert found.certificate is not None
+    assert found.certificate.bound > exact.bound
+    assert f"proved: at most {found.certificate.bound}" in str(found)
