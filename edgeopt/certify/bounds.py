@@ -63,7 +63,7 @@ def beaten(sense: str, bound: float | None, audits: Iterable[tuple[Result, Audit
 def agreed(audits: Sequence[tuple[Result, Audit]]) -> list[Bound]:
     """Optima on which two independent exact solvers agree, each with a checked value that meets its bound.
 
-    Solvers from one module are not independent.
+    Solvers from one module are not independent, nor is an outside solver from a back end of ours with the same engine.
     """
     homes: dict[float, dict[Any, str]] = {}
     for result, check in audits:
@@ -71,13 +71,22 @@ def agreed(audits: Sequence[tuple[Result, Audit]]) -> list[Bound]:
         closed = check.checked is not None and check.checked == result.bound
         if info is not None and info.exact and closed and result.termination is Termination.COMPLETE:
             assert result.bound is not None
-            home = info.load.partition(":")[0] if isinstance(info.load, str) else info.load
-            homes.setdefault(result.bound, {}).setdefault(home, result.solver)
+            homes.setdefault(result.bound, {}).setdefault(_engine(info, result), result.solver)
     return [
         Bound(value, BoundEvidence.AGREED, " and ".join(names.values()))
         for value, names in homes.items()
         if len(names) >= 2
     ]
+
+
+def _engine(info: SolverInfo, result: Result) -> Any:
+    """What a solver's word rests on: its module, or the program that it was told to run."""
+    factory = str(result.options.get("factory", ""))
+    for module in ("highs", "cpsat"):
+        if module in factory:
+            return f"edgeopt.solvers.{module}"
+    home = info.load.partition(":")[0] if isinstance(info.load, str) else info.load
+    return (home, factory) if factory else home
 
 
 def best(sense: str, bounds: Iterable[Bound]) -> Bound | None:

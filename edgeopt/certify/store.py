@@ -62,8 +62,12 @@ class Store:
             If it cannot be written.
         """
         try:
-            with (self.directory / LOG).open("a", encoding="utf-8") as file:
-                file.write(json.dumps(record) + "\n")
+            with (self.directory / LOG).open("ab+") as file:
+                torn = False
+                if file.seek(0, 2):  # a line that was being written when the program was killed
+                    file.seek(-1, 2)
+                    torn = file.read(1) != b"\n"
+                file.write((("\n" if torn else "") + json.dumps(record) + "\n").encode())
         except OSError as error:
             raise InstanceError(f"{self.directory / LOG}: {error.strerror or error}") from error
 
@@ -78,28 +82,31 @@ class Store:
             found, row = record["key"], record["row"]
             if any(found.get(field) != wanted[field] for field in same):
                 continue
-            closed = row["evidence"] == "proved" and row["ratio"] == 1
-            if (closed or found == wanted) and not row["violations"] and self._verifies(row, wanted):
+            closed = row.get("evidence") == "proved" and row.get("ratio") == 1
+            if (closed or found == wanted) and row.get("violations") == [] and self._verifies(row, wanted):
                 return dict(row)
         return None
 
     def _records(self) -> list[dict[str, Any]]:
         try:
-            lines = (self.directory / LOG).read_text(encoding="utf-8").splitlines()
+            lines = (self.directory / LOG).read_bytes().splitlines()
         except FileNotFoundError:
             return []
+        except OSError as error:
+            raise InstanceError(f"{self.directory / LOG}: {error.strerror or error}") from error
         found = []
         for line in lines:
             try:
                 record = json.loads(line)
-            except json.JSONDecodeError:  # the line that was being written when the program was killed
+            except ValueError:  # a torn line
                 continue
-            found.append(record)
+            if isinstance(record, dict) and isinstance(record.get("key"), dict) and isinstance(record.get("row"), dict):
+                found.append(record)
         return found
 
     def _verifies(self, row: Mapping[str, Any], key: Mapping[str, Any]) -> bool:
         """Whether the certificate of a row is there, verifies, and says what the row says."""
-        path = str(self.directory / Path(row["certificate"]).name)
+        path = str(self.directory / Path(str(row.get("certificate"))).name)
         try:
             content = parsed(unpacked(path), path)
             verifier.check(content)
@@ -107,5 +114,5 @@ class Store:
             return False
         claim = content["claim"]
         about = (content["instance"]["digest"], content["producer"].get("solver")) == (key["digest"], key["solver"])
-        bound_too = row["evidence"] != "proved" or claim["bound"] == row["bound"]
-        return about and claim["value"] == row["value"] and bound_too
+        bound_too = row.get("evidence") != "proved" or claim["bound"] == row.get("bound")
+        return about and claim["value"] == row.get("value") and bound_too

@@ -7,7 +7,20 @@ from typing import Annotated
 import typer
 
 from edgeopt import __version__
-from edgeopt.cli import bench, best_known, certify, check, export, generate, schema, solve, solvers, verify, versions
+from edgeopt.cli import (
+    bench,
+    best_known,
+    certify,
+    check,
+    export,
+    figures,
+    generate,
+    schema,
+    solve,
+    solvers,
+    verify,
+    versions,
+)
 from edgeopt.cli.guard import guarded
 
 # Without markup typer does not import rich for help and errors, which halves the start of the program.
@@ -47,6 +60,7 @@ app.command()(guarded(export.export))
 app.command()(guarded(solvers.solvers))
 app.command()(guarded(bench.bench))
 app.command()(guarded(best_known.best_known))
+app.command()(guarded(figures.figures))
 app.command()(guarded(schema.schema))
 app.command()(guarded(versions.versions))
 

@@ -83,7 +83,7 @@ def work(job: Job, say: Callable[[Said], None], listen: Callable[[Progress], Non
     from edgeopt import __version__
     from edgeopt.certify.store import Store
     from edgeopt.cli import rows
-    from edgeopt.errors import AssumptionError, InstanceError
+    from edgeopt.errors import AssumptionError, BackendError, InstanceError
     from edgeopt.instances.base import problem
     from edgeopt.solvers.base import solver as registered
 
@@ -108,11 +108,11 @@ def work(job: Job, say: Callable[[Said], None], listen: Callable[[Progress], Non
             continue
         try:
             comparison = _comparison(job, instance, name, known, listen)
-        except (AssumptionError, InstanceError) as error:
+        except (AssumptionError, BackendError, InstanceError) as error:
             row = rows.row(
                 instance=instance.name, file=str(job.file), problem=instance.problem, solver=name, message=str(error)
             )
-            say(Said(row, refused=str(error)))
+            say(Said(row, refused=f"{job.file}: {name}: {error}" if isinstance(error, BackendError) else str(error)))
             continue
         path = None
         if store is not None and comparison.certificate is not None:

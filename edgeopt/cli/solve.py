@@ -42,7 +42,7 @@ def solve(
     """Run a solver; the answer is checked exactly. Ctrl-C returns the best so far."""
     from edgeopt.cli import rows
     from edgeopt.cli.progress import ProgressPrinter
-    from edgeopt.errors import AssumptionError
+    from edgeopt.errors import AssumptionError, BackendError
     from edgeopt.instances.result_file import write_result
     from edgeopt.result import Termination
     from edgeopt.solvers import base
@@ -70,6 +70,9 @@ def solve(
                     )
             except AssumptionError as error:
                 outcome.refuse(error)
+                continue
+            except BackendError as error:
+                outcome.refuse(BackendError(f"{file}: {error}"))
                 continue
             printer.add(rows.of_result(file, result))
             if result.termination is Termination.ERROR:

@@ -63,10 +63,14 @@ def _certificates(paths: Sequence[Path]) -> Iterator[Path]:
         if not path.is_dir():
             yield path
             continue
-        inside = sorted(inner for inner in path.rglob("*.json*") if inner.is_file() and not _is_other(inner))
-        if not inside:
+        inside = sorted(inner for ending in ("*.json", "*.json.gz") for inner in path.rglob(ending) if inner.is_file())
+        others = [inner for inner in inside if _is_other(inner)]
+        if len(others) == len(inside):
             raise InstanceError(f"{path}: no certificate in this directory")
-        yield from inside
+        if others:
+            names = ", ".join(str(inner) for inner in others[:5]) + (", ..." if len(others) > 5 else "")
+            typer.echo(f"{path}: {len(others)} files that are no certificates were passed over: {names}", err=True)
+        yield from (inner for inner in inside if inner not in others)
 
 
 def _is_other(path: Path) -> bool:
@@ -74,7 +78,7 @@ def _is_other(path: Path) -> bool:
     from edgeopt.certify.verify.reading import Unreadable, unpacked
 
     try:
-        head = unpacked(str(path))[:200]
+        data = unpacked(str(path))
     except Unreadable:
         return False
-    return b'"certificate"' not in head
+    return b'"certificate"' not in data

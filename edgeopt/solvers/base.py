@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import re
 import signal
 import threading
 import time
@@ -16,7 +17,7 @@ from numbers import Integral, Real
 from types import FrameType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from edgeopt.errors import InstanceError, UnknownNameError
+from edgeopt.errors import BackendError, EdgeoptError, InstanceError, UnknownNameError
 from edgeopt.instances.base import Instance, problem, problem_names, sense_of
 from edgeopt.result import Answer, BoundEvidence, Result, Termination, ValueEvidence, number
 
@@ -238,6 +239,8 @@ def solve(
         If the instance is outside the solver's assumptions.
     InstanceError
         If an option or limit is not usable.
+    BackendError
+        If the solver returns something else than an `Answer`.
     """
     family = problem(instance.problem)
     info = solver(instance.problem, solver_name or family.default_solver)
@@ -254,7 +257,8 @@ def solve(
     with _interruptible(control):
         answer = function(instance, control, **options)
     seconds = control.seconds()
-    return checked(instance, info.name, answer, seconds, options)
+    _check_answer(info, answer)
+    return checked(instance, info.name, answer, seconds, options, exact=info.exact, limited=time_limit is not None)
 
 
 def _check_options(info: SolverInfo, function: SolverFunction, options: Mapping[str, Any]) -> None:
@@ -291,23 +295,58 @@ def _is_a(value: Any, hint: Any) -> bool:
     return not isinstance(kind, type) or isinstance(value, kind)
 
 
+def _check_answer(info: SolverInfo, answer: Any) -> None:
+    """Refuse what is no `Answer`, or one with a field of another type."""
+    if not isinstance(answer, Answer):
+        raise BackendError(f"solver {info.name} returned {type(answer).__name__}; a solver returns an Answer")
+    if not isinstance(answer.termination, Termination):
+        raise BackendError(f"solver {info.name}: termination = {answer.termination!r}: must be a Termination")
+    if not isinstance(answer.message, str):
+        raise BackendError(f"solver {info.name}: message = {answer.message!r}: must be text")
+    claimed = answer.claimed_value
+    if claimed is not None and (isinstance(claimed, bool) or not isinstance(claimed, Real)):
+        raise BackendError(f"solver {info.name}: claimed_value = {claimed!r}: must be a number")
+    if answer.guarantee is not None and not re.fullmatch(r"\d+(/0*[1-9]\d*)?", str(answer.guarantee), re.ASCII):
+        raise BackendError(f"solver {info.name}: guarantee = {answer.guarantee!r}: must be a fraction such as '1/2'")
+
+
 def checked(
-    instance: Instance, name: str, answer: Answer, seconds: float, options: Mapping[str, Any] | None = None
+    instance: Instance,
+    name: str,
+    answer: Answer,
+    seconds: float,
+    options: Mapping[str, Any] | None = None,
+    *,
+    exact: bool = False,
+    limited: bool = True,
 ) -> Result:
-    """Recompute an answer's value, hold its claims against it, and name every contradiction."""
+    """Recompute an answer's value, hold its claims against it, and name every contradiction.
+
+    Parameters
+    ----------
+    instance, name, answer, seconds, options
+        What was solved, by whom, and what came of it.
+    exact : bool
+        Whether the solver says that a complete run is optimal.
+    limited : bool
+        Whether there was a time limit.
+    """
     family, sense = problem(instance.problem), sense_of(instance)
     value: float | None = None
     evidence: ValueEvidence | None = None
-    bound = answer.bound
-    refuted = []
-    if bound is not None and not math.isfinite(bound):
-        refuted.append(f"{name} claimed the bound {bound}, which is no finite number")
-        bound = None
-    elif bound is not None:
-        bound = int(bound) if isinstance(bound, Integral) else float(bound)  # numpy's numbers are no JSON
-    if answer.solution is not None:
-        value = family.value(instance, answer.solution)
-        broken = family.compiled_violations(instance, answer.solution)
+    bound, refuted = _number_of(answer.bound)
+    refuted = [f"{name} {words}" for words in (*refuted, *_odd_end(answer, bound, exact=exact, limited=limited))]
+    solution = answer.solution
+    if solution is not None:
+        try:
+            value = family.value(instance, solution)
+            broken = family.compiled_violations(instance, solution)
+        except EdgeoptError:
+            raise
+        except (AttributeError, IndexError, TypeError, ValueError) as error:  # of another type than the problem's
+            refuted.append(f"{name} returned a solution that is none: {type(error).__name__}: {error}"[:300])
+            solution = value = None
+    if solution is not None and value is not None:
         evidence = ValueEvidence.CLAIMED if broken else ValueEvidence.CHECKED
         refuted += [f"{name} returned a solution that breaks {item}" for item in broken[:3]]
         if answer.claimed_value is not None and answer.claimed_value != value:
@@ -315,13 +354,18 @@ def checked(
         if bound is not None and not broken and (value > bound if sense == "max" else value < bound):
             refuted.append(f"{name} claimed the bound {number(bound)}, its own checked solution has {number(value)}")
             bound = None
+        end = answer.termination
+        if not broken and end in (Termination.INFEASIBLE, Termination.UNBOUNDED):
+            refuted.append(f"{name} says {end}, but its own checked solution has {number(value)}")
+        if not broken and exact and end is Termination.COMPLETE and bound is not None and bound != value:
+            refuted.append(f"{name} says complete, but its value is {number(value)} and its bound {number(bound)}")
     return Result(
         problem=instance.problem,
         instance=instance.name,
         digest=instance.digest,
         solver=name,
         sense=sense,
-        solution=answer.solution,
+        solution=solution,
         value=value,
         value_evidence=evidence,
         bound=bound,
@@ -334,3 +378,26 @@ def checked(
         message="; ".join(filter(None, [answer.message, *refuted])),
         guarantee=answer.guarantee,
     )
+
+
+def _number_of(bound: Any) -> tuple[float | None, list[str]]:
+    """A bound as a number that JSON knows, and what is wrong with it."""
+    if bound is None:
+        return None, []
+    if isinstance(bound, bool) or not isinstance(bound, Real) or not math.isfinite(bound):
+        return None, [f"claimed the bound {bound}, which is no finite number"]
+    return (int(bound) if isinstance(bound, Integral) else float(bound)), []
+
+
+def _odd_end(answer: Answer, bound: float | None, *, exact: bool, limited: bool) -> Iterator[str]:
+    """What an answer says about its end that cannot be."""
+    end = answer.termination
+    if end is Termination.INFEASIBLE and bound is not None:
+        yield f"says infeasible, and claims the bound {number(bound)}"
+    if end is Termination.TIME_LIMIT and not limited:
+        yield "says time_limit, but there was none"
+    if answer.solution is None:
+        if exact and end is Termination.COMPLETE:
+            yield "says complete, but has no solution"
+        if answer.claimed_value is not None:
+            yield f"claimed the value {number(answer.claimed_value)} without a solution"

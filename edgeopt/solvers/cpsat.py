@@ -105,6 +105,8 @@ def run(job: Job, seconds: float | None, emit: Emit, stop: threading.Event) -> O
         return Outcome(Termination.INFEASIBLE, effort=effort)
     if status == cp_model.MODEL_INVALID:
         return Outcome(Termination.ERROR, message=f"CP-SAT refuses the model: {built.model.validate()}", effort=effort)
+    if status != cp_model.UNKNOWN:
+        return Outcome(Termination.ERROR, message=f"CP-SAT ended with the status {status!r}", effort=effort)
     # the bound of a response without a solution says nothing
     return Outcome(Termination.TIME_LIMIT, effort=effort)
 

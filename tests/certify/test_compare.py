@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 import edgeopt as eo
 from edgeopt.certify import compare
-from edgeopt.certify.bounds import Bound, best
+from edgeopt.certify.audit import audit
+from edgeopt.certify.bounds import Bound, agreed, best
 from edgeopt.certify.certificate import matches, read_certificate
 from edgeopt.certify.compare import Comparison, certify, quality, rounded_down
 from edgeopt.errors import AssumptionError, InstanceError, UnknownNameError
@@ -178,7 +179,7 @@ def test_a_broken_guarantee_is_named(instance: BatchingInstance, stub: Register)
 
 def test_a_stopped_run_has_no_guarantee(instance: BatchingInstance, stub: Register) -> None:
     stopped = Answer(feasible(instance, 1), termination=Termination.TIME_LIMIT)
-    found = certify(instance, stub("lazy", stopped, guarantee="1/2"), against="gah")
+    found = certify(instance, stub("lazy", stopped, guarantee="1/2"), against="gah", time_limit=60)
     assert (found.guarantee, found.guarantee_holds, found.violations) == (None, None, ())
 
 
@@ -240,7 +241,7 @@ def test_a_result_of_another_instance_is_refused(instance: BatchingInstance, sin
 
 
 def test_no_solution(instance: BatchingInstance, stub: Register) -> None:
-    found = certify(instance, stub("empty", Answer(None, termination=Termination.TIME_LIMIT)), against=())
+    found = certify(instance, stub("empty", Answer(None, termination=Termination.TIME_LIMIT)), against=(), time_limit=1)
     assert (found.value, found.ratio) == (None, None)
     assert str(found).startswith("empty: no solution (time_limit)")
 
@@ -449,3 +450,13 @@ def test_a_tighter_claim_does_not_hide_what_is_proved() -> None:
     assert found.certificate is not None
     assert found.certificate.bound > exact.bound
     assert f"proved: at most {found.certificate.bound}" in str(found)
+
+
+def test_one_engine_by_two_names_does_not_agree_with_itself() -> None:
+    instance = eo.generate("assignment", items=8, bins=2, seed=1)
+    one = eo.solve(instance, "highs")
+    two = replace(one, solver="pyomo", options={"factory": "appsi_highs"})
+    other = replace(one, solver="pyomo", options={"factory": "cbc"})
+    assert not agreed([(result, audit(instance, result)) for result in (one, two)])
+    (found,) = agreed([(result, audit(instance, result)) for result in (one, other)])
+    assert found.value == one.value

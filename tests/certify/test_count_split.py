@@ -117,3 +117,28 @@ def test_trees_of_close_with_counts_prove_the_optimum(regime: str) -> None:
     made = certificate(instance, eo.solve(instance, "close"))
     assert "count" in [vertex["kind"] for vertex in made.content["proof"]["vertices"]]
     assert made.value == made.bound == eo.solve(instance, "cpsat").value
+
+
+def test_chains_below_a_count_would_exclude_a_solution() -> None:
+    """Two equal choices, capacity 1: with opposite chains on both sides of a count nothing seemed to be left."""
+    stated = {
+        "sense": "max", "exactly_one": False, "groups": 2, "group": [0, 1], "bin": [0, 0], "profit": [1, 1],
+        "weight": [[1, 1]], "capacity": [[1]], "budget": None,
+    }  # fmt: skip
+    empty = {"kind": "leaf", "prices": None, "multipliers": [[]]}
+    vertices = [
+        {"kind": "bins", "prices": None, "parts": [1]},
+        {"kind": "count", "bin": 0, "choices": [1], "most": 0, "few": 2, "many": 5},
+        {"kind": "chains", "chains": [[1, 0]], "then": 3},
+        {"kind": "choice", "choice": 1, "without": 4, "with": 8},
+        empty,
+        {"kind": "chains", "chains": [[0, 1]], "then": 6},
+        {"kind": "choice", "choice": 0, "without": 7, "with": 9},
+        {"kind": "leaf", "prices": None, "multipliers": [[0]]},
+        empty,
+        {"kind": "leaf", "prices": None, "multipliers": [[1]]},
+    ]
+    multipliers = [[[0, 50], [9, 20]]]
+    proof = {"kind": "tree", "bits": 0, "prices": [], "multipliers": multipliers, "vertices": vertices}
+    with pytest.raises(Refuted, match="below a count"):
+        replay(stated, proof)

@@ -61,9 +61,11 @@ def test_bench(run: Any, stub: Any, tmp_path: Path) -> None:
 
 
 def test_a_lying_solver_shows_in_the_bench(run: Any, stub: Any) -> None:
+    stub("empty", Answer(None, bound=2))
     stub("liar", Answer(None, claimed_value=3, bound=2))
     words = ["bench", "batching", "--sizes", "5", "--seeds", 1, "--repeat", 1, "--solvers"]
-    assert run(*words, "liar").code == 0  # no solution, nothing to refute
+    assert run(*words, "empty").code == 0  # no solution, nothing to refute
+    assert run(*words, "liar").code == 1  # a value without a solution
     from edgeopt.instances.batching import Schedule
 
     stub("worse", Answer(Schedule.of([[], [], []]), claimed_value=3))

@@ -14,7 +14,7 @@ import pytest
 
 import edgeopt
 import edgeopt as eo
-from edgeopt.errors import AssumptionError, InstanceError, UnknownNameError
+from edgeopt.errors import AssumptionError, BackendError, InstanceError, UnknownNameError
 from edgeopt.instances.batching import BatchingInstance, Schedule
 from edgeopt.result import Answer, BoundEvidence, Termination, ValueEvidence
 from edgeopt.solvers import base
@@ -31,8 +31,8 @@ def instance() -> BatchingInstance:
 def stub() -> Iterator[Any]:
     """Register a solver function as ``stub`` for one test."""
 
-    def put(function: base.SolverFunction) -> None:
-        base.register(SolverInfo("stub", "batching", function))
+    def put(function: base.SolverFunction, *, exact: bool = False) -> None:
+        base.register(SolverInfo("stub", "batching", function, exact=exact))
 
     yield put
     base.solvers("batching").pop("stub", None)
@@ -77,6 +77,62 @@ def test_a_lie_about_the_bound_is_named_and_the_bound_dropped(instance: Batching
     assert "claimed the bound" in result.message
 
 
+@pytest.mark.parametrize("thing", [None, 3, "done"])
+def test_what_is_no_answer_is_named(instance: BatchingInstance, stub: Any, thing: Any) -> None:
+    stub(lambda i, control: thing)
+    with pytest.raises(BackendError, match=f"stub returned {type(thing).__name__}"):
+        edgeopt.solve(instance, "stub")
+
+
+@pytest.mark.parametrize(
+    ("field", "thing"),
+    [("termination", "complete"), ("termination", None), ("message", 3), ("claimed_value", "5"),
+     ("claimed_value", True), ("guarantee", "0/0"), ("guarantee", "xx"), ("guarantee", "1/0")],
+)  # fmt: skip
+def test_a_field_of_another_type_is_named(instance: BatchingInstance, stub: Any, field: str, thing: Any) -> None:
+    stub(lambda i, control: Answer(honest(instance), **{field: thing}))
+    with pytest.raises(BackendError, match=f"stub: {field} = "):
+        edgeopt.solve(instance, "stub")
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"termination": Termination.INFEASIBLE}, "says infeasible, but its own checked solution has"),
+        ({"termination": Termination.UNBOUNDED}, "says unbounded, but its own checked solution has"),
+        ({"termination": Termination.TIME_LIMIT}, "says time_limit, but there was none"),
+        ({"bound": True}, "claimed the bound True, which is no finite number"),
+        ({"bound": "9"}, "claimed the bound 9, which is no finite number"),
+        ({"bound": 99}, "says complete, but its value is"),
+        ({"solution": None}, "says complete, but has no solution"),
+        ({"solution": None, "claimed_value": 3}, "claimed the value 3 without a solution"),
+        (
+            {"solution": None, "bound": 3, "termination": Termination.INFEASIBLE},
+            "says infeasible, and claims the bound 3",
+        ),
+    ],
+)
+def test_an_end_that_cannot_be_is_named(
+    instance: BatchingInstance, stub: Any, said: dict[str, Any], words: str
+) -> None:
+    """Of an exact solver without a limit."""
+    stub(lambda i, control: Answer(**{"solution": honest(instance), **said}), exact=True)
+    result = edgeopt.solve(instance, "stub")
+    assert result.termination is Termination.ERROR
+    assert f"stub {words}" in result.message
+    assert not result.closed
+
+
+@pytest.mark.parametrize("thing", [7, "everything", [[0, 1]], {"batches": []}])
+def test_a_solution_of_another_type_is_named(instance: BatchingInstance, stub: Any, thing: Any) -> None:
+    stub(lambda i, control: Answer(thing, claimed_value=2, bound=3))
+    result = edgeopt.solve(instance, "stub")
+    assert result.termination is Termination.ERROR
+    assert result.solution is None
+    assert result.value is None
+    assert "stub returned a solution that is none: AttributeError" in result.message
+
+
 def test_an_infeasible_solution_is_only_claimed(instance: BatchingInstance, stub: Any) -> None:
     crowd = np.arange(12)
     stub(lambda i, control: Answer(Schedule.of([crowd, []]), claimed_value=12, bound=12))
@@ -105,7 +161,7 @@ def test_optimal_is_said_only_where_a_checked_value_meets_the_bound(instance: Ba
 
 def test_no_solution_is_said_plainly(instance: BatchingInstance, stub: Any) -> None:
     stub(lambda i, control: Answer(None, termination=Termination.TIME_LIMIT))
-    result = edgeopt.solve(instance, "stub")
+    result = edgeopt.solve(instance, "stub", time_limit=1)
     assert result.value is None
     assert result.evidence is None
     assert "no solution (time_limit)" in result.summary()

@@ -9,7 +9,10 @@ and the proof's bound are computed anew here; the claim must say exactly the sam
 from __future__ import annotations
 
 import hashlib
+import io
 import json
+import re
+import sys
 from fractions import Fraction
 from importlib import import_module
 from pathlib import Path
@@ -24,6 +27,8 @@ INFEASIBLE = "infeasible"
 
 def main(arguments: list[str]) -> int:
     """Print the verdict on a certificate file; 0 verified, 1 refuted, 2 not readable."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a name may hold what the terminal cannot show
     if len(arguments) not in (1, 2) or arguments[0] in ("-h", "--help"):
         print(USAGE)
         return 0 if arguments and arguments[0] in ("-h", "--help") else 2
@@ -115,10 +120,10 @@ def _claim(claim: Any, sense: str, value: int | None, bound: int | None) -> str:
             raise Refuted(f"claim.{field} is {claimed!r}, found {so!r}"[:200])
     if guarantee is None:
         return "value, bound and ratio are as claimed"
-    try:
-        promised = Fraction(text(guarantee, "claim.guarantee"))
-    except (ValueError, ZeroDivisionError):
-        raise Unreadable("claim.guarantee must be a fraction such as 1/2") from None
+    given = re.fullmatch(r"([0-9]{1,20})(?:/([1-9][0-9]{0,19}))?", text(guarantee, "claim.guarantee"))
+    if given is None:
+        raise Unreadable("claim.guarantee must be a fraction such as 1/2")
+    promised = Fraction(int(given[1]), int(given[2] or 1))
     shown = "is shown by the ratio" if exact is not None and exact >= promised else "is not decided by the bound"
     return f"value, bound and ratio are as claimed; the guarantee {promised} {shown}"
 

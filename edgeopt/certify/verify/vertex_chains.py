@@ -3,7 +3,8 @@
 The budgets are relaxed first: whoever is in the bin has a budget of at least the window's lower end ``T``, and the
 last resource sums to at most its upper end. In what remains, exchanging a chosen choice for an earlier one of
 its chain that is not chosen gains no less and uses no more of anything. So some best set holds of every chain the
-first few, and only such sets need be looked at. (Below, `choice` vertices decide how many: see there.)
+first few, and only such sets need be looked at. An exchange may change how many of some choices are in, so nothing may
+be known of that yet. (Below, `choice` vertices decide how many: see there.)
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ def chains(proof: Proof, state: State, vertex: Any) -> tuple[Children, Combine]:
     if state.grouped or state.chains is not None:
         raise Refuted("chains belong directly below one bin on its own")
     program, (b,) = proof.program, state.bins
+    if state.counts.get(b):
+        raise Refuted("chains may not stand below a count of their bin, which an exchange would change")
     place: dict[int, tuple[list[int], int]] = {}
     for chain in items(listed, "chains"):
         for position, k in enumerate(items(chain, "a chain")):

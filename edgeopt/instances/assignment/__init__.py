@@ -24,7 +24,7 @@ PROBLEM = Problem(
     generate=generate.generate,
     schema=file.schema,
     default_solver="highs",
-    exact_solver="highs",
+    exact_solver="close",
     program=program.program,
     formats=formats.FORMATS,
 )

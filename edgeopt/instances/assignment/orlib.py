@@ -165,7 +165,7 @@ def _at_problem(data: bytes, where: str, skip: Skip, problem: int | None) -> tup
     if not tokens.all:
         raise InstanceError(f"{where}: the file is empty")
     name = PurePath(where).name.partition(".")[0] or "instance"
-    starts = None if skip(tokens.all, 0) == len(tokens) else _several(tokens.all, skip)
+    starts = [0] if skip(tokens.all, 0) == len(tokens) else _several(tokens.all, skip)
     if starts is None:
         if len(tokens.text.split("\n", 1)[0].split()) == 1:
             _hear_what_is_wrong(tokens, skip)

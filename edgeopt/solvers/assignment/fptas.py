@@ -57,6 +57,8 @@ def _solve(problem: BinProblem, stop: Callable[[], bool], epsilon: Fraction) -> 
     least[0] = 0
     came_by = np.full((groups, len(least)), -1, dtype=np.int32)
     for group in range(groups):
+        if stop():
+            return rough
         before = least.copy()
         for k in range(int(first[group]), int(first[group + 1])):
             gain = int(rounded[k])
