@@ -109,4 +109,28 @@ class Chains:
     then: Tree
 
 
-Tree = Leaf | ChoiceSplit | ThresholdSplit | CountSplit | Infeasible | Bins | Chains
+@dataclass(frozen=True, slots=True, eq=False)
+class Knapsacks:
+    """Prices of the groups, at which each bin is packed exactly (one resource, no budgets).
+
+    The bound is the sum of the prices and of the best contents of the bins, each an ordinary knapsack problem.
+    """
+
+    prices: FloatArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fixings:
+    """Choices that need not be looked at otherwise: `excluded` are out and `demanded` are in, in `then`.
+
+    The bound counts what the sets that say otherwise may reach, by exact knapsacks at these prices
+    (`Knapsacks`). The last choice that is left of a group may be `demanded` for nothing where one is required.
+    """
+
+    prices: FloatArray
+    excluded: tuple[int, ...]
+    demanded: tuple[int, ...]
+    then: Tree
+
+
+Tree = Leaf | ChoiceSplit | ThresholdSplit | CountSplit | Infeasible | Bins | Chains | Knapsacks | Fixings

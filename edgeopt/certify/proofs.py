@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from functools import reduce
+from itertools import chain
+from operator import or_
 from typing import Any
 
 import numpy as np
@@ -17,7 +20,19 @@ from numpy.typing import NDArray
 from edgeopt.certify.verify.proof_tree import bound_of, read_proof
 from edgeopt.certify.verify.reading import Refuted
 from edgeopt.instances.program import Program
-from edgeopt.proof import Bins, Chains, ChoiceSplit, CountSplit, FloatArray, Infeasible, Leaf, ThresholdSplit, Tree
+from edgeopt.proof import (
+    Bins,
+    Chains,
+    ChoiceSplit,
+    CountSplit,
+    Fixings,
+    FloatArray,
+    Infeasible,
+    Knapsacks,
+    Leaf,
+    ThresholdSplit,
+    Tree,
+)
 
 BITS = (64, 96, 160)
 """Binary digits after the point that are tried; the fewest that give the best bound are kept."""
@@ -64,7 +79,7 @@ def replayed(program: Program, tree: Tree, value: int | None = None) -> tuple[di
     """
     stated = program_content(program)
     sign = 1 if program.sense == "max" else -1
-    best: tuple[float, dict[str, Any], int | None] | None = None
+    best: tuple[float, int, dict[str, Any], int | None] | None = None
     refused: Refuted | None = None
     # Few digits are enough, unless the most give a better bound; only then what lies between is tried.
     for bits in (BITS[0], BITS[-1], *BITS[1:-1]):
@@ -75,13 +90,13 @@ def replayed(program: Program, tree: Tree, value: int | None = None) -> tuple[di
             refused = error
             continue
         rank = -math.inf if bound is None else sign * bound
-        if best is None or rank < best[0] or (rank == best[0] and bits < best[1]["bits"]):
-            best = rank, content, bound
-        if bound == value or (bits != BITS[0] and best[1]["bits"] == BITS[0]):
+        if best is None or (rank, bits) < best[:2]:
+            best = rank, bits, content, bound
+        if bound == value or (bits != BITS[0] and best[1] == BITS[0]):
             break
     if best is None:
         raise refused or Refuted("there is no proof")
-    return best[1], best[2]
+    return best[2], best[3]
 
 
 def replay(stated: dict[str, Any], content: dict[str, Any]) -> int | None:
@@ -92,7 +107,7 @@ def replay(stated: dict[str, Any], content: dict[str, Any]) -> int | None:
 
 
 def encoded(program: Program, tree: Tree, bits: int) -> dict[str, Any]:
-    """A tree as a certificate holds it, with `bits` binary digits after the point."""
+    """A tree as a certificate holds it, with `bits` binary digits after the point, less those that are 0 throughout."""
     tables = _Tables(program, bits)
     vertices: list[dict[str, Any]] = []
     # Where the index of a vertex goes, the vertex, and the bins it is about; without recursion, trees are deep.
@@ -103,9 +118,10 @@ def encoded(program: Program, tree: Tree, bits: int) -> dict[str, Any]:
         record, children = tables.vertex(vertex, bins)
         vertices.append(record)
         waiting += reversed(children)
+    spare = min(table.zeros(bits) for table in (tables.prices, *tables.multipliers))
     return {
-        "kind": "tree", "bits": bits, "prices": tables.prices.rows,
-        "multipliers": [table.rows for table in tables.multipliers], "vertices": vertices,
+        "kind": "tree", "bits": bits - spare, "prices": tables.prices.shifted(spare),
+        "multipliers": [table.shifted(spare) for table in tables.multipliers], "vertices": vertices,
     }  # fmt: skip
 
 
@@ -122,6 +138,15 @@ class _Table:
             self.place[key] = len(self.rows)
             self.rows.append([int(math.ldexp(value, bits)) for value in values.tolist()])
         return self.place[key]
+
+    def zeros(self, most: int) -> int:
+        """Binary digits that are 0 at the end of every number, at most so many."""
+        every = reduce(or_, chain.from_iterable(self.rows), 1 << most)
+        return (every & -every).bit_length() - 1
+
+    def shifted(self, digits: int) -> list[list[int]]:
+        """The rows without their last digits."""
+        return [[value >> digits for value in row] for row in self.rows]
 
 
 class _Tables:
@@ -161,6 +186,12 @@ class _Tables:
                 ]
             case Chains():
                 record = {"kind": "chains", "chains": [list(chain) for chain in vertex.chains], "then": None}
+                return record, [(record, "then", vertex.then, bins)]
+            case Knapsacks():
+                return {"kind": "knapsacks", "prices": self.priced(vertex.prices)}, []
+            case Fixings():
+                record = {"kind": "fixings", "prices": self.priced(vertex.prices)}
+                record |= {"out": [*map(int, vertex.excluded)], "in": [*map(int, vertex.demanded)], "then": None}
                 return record, [(record, "then", vertex.then, bins)]
 
     def priced(self, prices: FloatArray) -> int | None:

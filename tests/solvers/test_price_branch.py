@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
-from itertools import product
+from itertools import chain, combinations, product
 from typing import Any
 
 import numpy as np
@@ -12,10 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import edgeopt as eo
+from edgeopt.certify.certificate import certificate
 from edgeopt.instances.batching import program as batching
 from edgeopt.instances.batching.generate import generate
 from edgeopt.instances.program import Program
-from edgeopt.proof import ChoiceSplit, CountSplit, Leaf, ThresholdSplit
+from edgeopt.proof import ChoiceSplit, CountSplit, Fixings, Knapsacks, Leaf, ThresholdSplit
 from edgeopt.result import Termination
 from edgeopt.solvers.base import Control, Progress
 from edgeopt.solvers.pricebranch import solve
@@ -23,9 +25,10 @@ from edgeopt.solvers.pricebranch.primal import feasible
 
 
 @st.composite
-def programs(draw: st.DrawFn) -> Program:
+def programs(draw: st.DrawFn, resources: int | None = None) -> Program:
     """Programs of all kinds, small enough for brute force, with capacities and budgets that bind."""
-    groups, bins, resources = draw(st.integers(1, 6)), draw(st.integers(1, 3)), draw(st.integers(1, 4))
+    groups, bins = draw(st.integers(1, 6)), draw(st.integers(1, 3))
+    resources = resources or draw(st.integers(1, 4))
     pairs = [(g, b) for g in range(groups) for b in range(bins) if draw(st.integers(0, 4))] or [(0, 0)]
     twice = draw(st.lists(st.sampled_from(pairs), max_size=3))
     pairs = sorted(pairs + twice)
@@ -86,6 +89,25 @@ def replayed(program: Program, tree: Any) -> Fraction | None:
         vertex, fixed, window, counts = stack.pop()
         if isinstance(vertex, Leaf):
             bounds.append(_leaf(program, sign, vertex, fixed, window, counts, members))
+        elif isinstance(vertex, Knapsacks):
+            bounds.append(_knapsacks(program, sign, vertex.prices, fixed, members))
+        elif isinstance(vertex, Fixings):
+            decided = dict(fixed)
+            for k, inside in [(k, False) for k in vertex.excluded] + [(k, True) for k in vertex.demanded]:
+                mates = np.flatnonzero(program.group == program.group[k]).tolist()
+                assert k not in fixed
+                assert decided.get(k, inside) == inside
+                decided |= {mate: False for mate in mates} | {k: True} if inside else {k: False}
+            for k in vertex.excluded:
+                mates = np.flatnonzero(program.group == program.group[k]).tolist()
+                other = fixed | {mate: False for mate in mates} | {k: True}
+                bounds.append(_knapsacks(program, sign, vertex.prices, other, members))
+            for k in vertex.demanded:
+                mates = set(np.flatnonzero(program.group == program.group[k]).tolist()) - {k}
+                if not (program.exactly_one and all(decided[mate] is False for mate in mates)
+                        and all(mate in vertex.excluded or mate in fixed for mate in mates)):  # fmt: skip
+                    bounds.append(_knapsacks(program, sign, vertex.prices, fixed | {k: False}, members))
+            stack.append((vertex.then, decided, window, counts))
         elif isinstance(vertex, ChoiceSplit):
             assert vertex.choice not in fixed
             mates = np.flatnonzero(program.group == program.group[vertex.choice]).tolist()
@@ -111,6 +133,25 @@ def replayed(program: Program, tree: Any) -> Fraction | None:
                 stack.append((half, fixed, window, grown))
     known = [bound for bound in bounds if bound is not None]
     return max(known, default=None)
+
+
+def _knapsacks(program, sign, prices, fixed, members):  # type: ignore[no-untyped-def]
+    """Prices and the best content of each bin, by trying every subset."""
+    prices = [sign * Fraction(price) for price in prices.tolist()]
+    assert program.exactly_one or all(price >= 0 for price in prices)
+    total = sum(prices)
+    for b in range(program.bins):
+        inside = [k for k in members[b] if fixed.get(k)]
+        free = [k for k in members[b] if k not in fixed]
+        values = []
+        for more in chain.from_iterable(combinations(free, count) for count in range(len(free) + 1)):
+            content = [*inside, *more]
+            if int(program.weight[content, 0].sum()) <= program.capacity[b, 0]:
+                values.append(sum(sign * int(program.profit[k]) - prices[program.group[k]] for k in content))
+        if not values:
+            return None
+        total += max(values)
+    return total
 
 
 def _leaf(program, sign, leaf, fixed, window, counts, members):  # type: ignore[no-untyped-def]
@@ -178,6 +219,41 @@ def test_solves_to_the_optimum_and_proves_it(program: Program) -> None:
         assert _fits(program, outcome.chosen)
         assert proved is not None
         assert floor_of(program, proved) == optimum
+
+
+@given(programs(resources=1))
+def test_one_resource_without_budgets_is_solved_by_knapsacks(program: Program) -> None:
+    program = replace(program, budget=None)
+    optimum = best_value(program)
+    outcome = solve(program, Control())
+    assert outcome.value == optimum
+    proved = replayed(program, outcome.tree)
+    if optimum is None:
+        assert outcome.termination is Termination.INFEASIBLE
+        assert outcome.bound is None
+        assert proved is None or proved < worst_value(program)
+    else:
+        assert outcome.bound == optimum
+        assert floor_of(program, proved) == optimum
+
+
+@pytest.mark.parametrize("kind", ["gap-b", "gap-c", "gap-d", "gap-e"])
+def test_trees_of_knapsacks_prove_the_optimum(kind: str) -> None:
+    instance = eo.generate("assignment", kind=kind, bins=3, items=18, seed=3)
+    solved = eo.solve(instance, "close")
+    made = certificate(instance, solved)
+    assert made.value == made.bound == eo.solve(instance, "highs").value
+    kinds = {vertex["kind"] for vertex in made.content["proof"]["vertices"]}
+    assert "knapsacks" in kinds
+    assert kinds <= {"knapsacks", "fixings", "choice"}
+    made.verify()
+
+
+@given(programs(resources=1), st.integers(1, 6))
+def test_stopped_early_knapsacks_have_a_valid_bound(program: Program, vertices: int) -> None:
+    test_stopped_early_it_has_a_valid_bound_that_the_tree_proves.hypothesis.inner_test(
+        replace(program, budget=None), vertices
+    )
 
 
 @given(programs(), st.integers(1, 6))

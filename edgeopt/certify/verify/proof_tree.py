@@ -14,12 +14,13 @@ from .reading import Refuted, Replay, Unreadable, fields, items, whole, wholes
 from .state import Proof, State, rounded
 from .vertex_bins import bins
 from .vertex_chains import chains
+from .vertex_knapsack import fixings, knapsacks
 from .vertex_leaf import Combine, infeasible, leaf
 from .vertex_split import choice, count, threshold
 
 KINDS = {
     "leaf": leaf, "infeasible": infeasible, "choice": choice, "threshold": threshold, "count": count, "bins": bins,
-    "chains": chains,
+    "chains": chains, "knapsacks": knapsacks, "fixings": fixings,
 }  # fmt: skip
 MOST_BITS = 1024
 

@@ -12,6 +12,9 @@ from edgeopt.solvers.pricebranch import solve
 def close(instance: AssignmentInstance, control: Control, *, vertex_limit: int | None = None) -> Answer:
     """Price and branch on bins and groups; every bound has prices behind it that `edgeopt.certify` replays.
 
+    With one resource and capacities that dynamic programming can go through, each bin is an exact knapsack; otherwise
+    multipliers of its capacities bound it.
+
     Parameters
     ----------
     vertex_limit : int, optional

@@ -11,6 +11,8 @@ from edgeopt.instances.program import IntArray, Program
 from edgeopt.proof import Tree
 from edgeopt.result import Termination
 from edgeopt.solvers.base import Control
+from edgeopt.solvers.pricebranch.knapsack_tree import KnapsackSearch
+from edgeopt.solvers.pricebranch.lagrange import suits
 from edgeopt.solvers.pricebranch.primal import Primal
 from edgeopt.solvers.pricebranch.relaxation import Relaxation
 from edgeopt.solvers.pricebranch.space import space
@@ -76,7 +78,8 @@ def solve(
             said.append(found)
             control.report(*found)
 
-    search = Search(form, control, primal, relaxation, hear, vertex_limit)
+    kind: type[Search | KnapsackSearch] = KnapsackSearch if suits(program) else Search
+    search = kind(form, control, primal, relaxation, hear, vertex_limit)
     complete = search.run()
     hear()
     infeasible = complete and primal.value is None
