@@ -11,7 +11,7 @@ from typing import Any
 
 from edgeopt.certify.certificate import Certificate, certificate
 from edgeopt.certify.parts import has_parts, parts
-from edgeopt.errors import InstanceError
+from edgeopt.errors import AssumptionError, InstanceError
 from edgeopt.instances.base import Instance
 from edgeopt.result import Result
 from edgeopt.solvers.base import Control
@@ -46,7 +46,7 @@ def prove(
     Returns
     -------
     certificate : Certificate or None
-        None where the problem has no proofs, or a proof contradicts the solution.
+        None where the problem or its variant has no proofs, or a proof contradicts the solution.
     refuted : list of str
         What is wrong with the proofs of results, and that contradiction.
     """
@@ -67,6 +67,8 @@ def prove(
             sound.append(replace(known, proof=None))
     try:
         return attempt(sound[0], references=sound[1:]), refuted
+    except AssumptionError:  # the problem has certificates, its variant has none
+        return None, []
     except InstanceError as error:
         return None, [*refuted, str(error)]
 

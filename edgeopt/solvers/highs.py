@@ -25,12 +25,12 @@ from edgeopt.solvers.backend import Bound, Emit, Incumbent, Job, Outcome
 from edgeopt.solvers.base import Control
 
 BACKEND = backend.Backend("HiGHS", "edgeopt.solvers.highs:run", "pyomo", ("highspy", "pyomo.environ", __name__))
-SETTINGS = (("choose", 1e-9), ("off", 1e-9), ("off", 1e-6))
+SETTINGS = (("choose", 1e-6), ("off", 1e-6), ("off", 1e-9))
 """Presolve and feasibility tolerance, on rows scaled to a largest coefficient between 1/2 and 1.
 
-The next one is tried where HiGHS fails to run, or calls a value optimal that no solution it hands out has: it then
-holds on to a solution that breaks a row by little more than the tolerance after presolve is undone. At the widest
-tolerance it does hand out such a solution, which is then cut off.
+At HiGHS's own tolerance what it hands out may break a row by a little, and is then cut off; at narrower ones its
+presolve has called values optimal that are too small (tests/solvers/batching/test_agreement.py has one). The next
+setting is tried where HiGHS fails to run, or calls a value optimal that no solution it hands out has.
 """
 MOST_SEED = 2**31
 

@@ -1,7 +1,7 @@
 """Test algorithms of one's own: Hypothesis strategies for every problem, and a harness around any solver.
 
-See `assert_solver` for the harness, `batching_instances` and `node_problems` for the strategies. Hypothesis
-comes with the extra ``testing``: ``pip install 'edgeopt[testing]'``.
+See `assert_solver` for the harness, `batching_instances`, `node_problems` and `slide_instances` for the strategies.
+Hypothesis comes with the extra ``testing``: ``pip install 'edgeopt[testing]'``.
 """
 
 try:
@@ -14,6 +14,7 @@ except ModuleNotFoundError as error:
 
 from edgeopt.testing.binding import binding_constraints, nontrivial, nontrivial_share
 from edgeopt.testing.harness import assert_solver
+from edgeopt.testing.slide import slide_instances
 from edgeopt.testing.strategies import batching_instances, node_problems, schedules
 
 __all__ = [
@@ -24,4 +25,5 @@ __all__ = [
     "nontrivial",
     "nontrivial_share",
     "schedules",
+    "slide_instances",
 ]

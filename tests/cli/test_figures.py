@@ -22,7 +22,7 @@ def test_one_figure(run: Any, tmp_path: Path) -> None:
     with (out / "slide_band.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert {row["seeds"] for row in rows} == {"2"}
-    assert "dai: download, then infer" in {row["solver"] for row in rows}
+    assert "dai (download then infer)" in {row["solver"] for row in rows}
     assert "slide over dai" in ran.out
     assert "published 40% to 60%" in ran.out
 

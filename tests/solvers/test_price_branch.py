@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 import edgeopt as eo
 from edgeopt.certify.certificate import certificate
+from edgeopt.instances.assignment import AssignmentInstance
 from edgeopt.instances.batching import program as batching
 from edgeopt.instances.batching.generate import generate
 from edgeopt.instances.program import Program
@@ -363,3 +364,25 @@ def _knapsack(groups: int) -> Program:
         weight=weight,
         capacity=np.full((2, 2), 10 * groups),
     )
+
+
+@pytest.mark.parametrize("scale", [10**7, 10**12])
+def test_numbers_of_very_different_size(scale: int) -> None:
+    """HiGHS fails on some of them; the search goes on without, and does not call a gap complete."""
+    rng = np.random.default_rng(scale % 97)
+    for _ in range(40):
+        groups, bins = int(rng.integers(1, 5)), int(rng.integers(1, 4))
+        group, bin_ = (column.ravel() for column in np.indices((groups, bins)))
+
+        def mixed(shape: Any) -> Any:
+            small, large = rng.integers(0, 9, shape), rng.integers(0, 9, shape) * scale + rng.integers(0, 5, shape)
+            return np.where(rng.random(shape) < 0.5, small, large)
+
+        instance = AssignmentInstance(
+            "mixed", groups, group, bin_, mixed(len(group)), mixed((len(group), 2)), 2 * mixed((bins, 2)),
+            sense=str(rng.choice(["max", "min"])), pick=str(rng.choice(["exactly-one", "at-most-one"])),
+        )  # fmt: skip
+        found, best = eo.solve(instance, "close"), eo.solve(instance, "brute-force")
+        assert found.value == best.value
+        assert found.termination in (best.termination, Termination.NODE_LIMIT)
+        assert found.closed or found.termination is not Termination.COMPLETE

@@ -129,7 +129,7 @@ def test_a_registry_line_is_held_to_its_promise() -> None:
         (changed(termination=Termination.NODE_LIMIT), "it ended with node_limit: no limit was set"),
         (changed(solution=None, claimed_value=None), "it returned no solution"),
         (lambda instance, control: instance, "it returned BatchingInstance, not an edgeopt.result.Answer"),
-        (lambda instance: [[0]], "its solution cannot be checked: AttributeError"),
+        (lambda instance: [[0]], "returned a solution that is none: AttributeError"),
         (lambda instance: 1 // 0, "it raised ZeroDivisionError"),
         (lambda instance: Schedule.of([]), "breaks one batch a node"),
         (lambda instance: Schedule.of([[9]] * len(instance.nodes)), "breaks known request"),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgeopt.proof import Leaf
 from edgeopt.solvers.pricebranch import kernel
@@ -40,9 +41,17 @@ class Prices:
         return Leaf(space.sign * self.groups, tuple(multipliers))
 
 
-def no_prices(space: Space) -> Prices:
-    """Every group at its largest profit: the bound is what the groups offer."""
-    return Prices(space.ceiling.copy(), (np.zeros((1, space.weight.shape[1])),) * space.bins)
+def no_prices(space: Space, usable: NDArray[np.bool_] | None = None) -> Prices:
+    """Every group at its largest profit (of the usable choices): the bound is what the groups offer.
+
+    A group that must take a choice and has no usable one is priced so low that nothing is left.
+    """
+    groups = space.ceiling.copy()
+    if usable is not None:
+        lowest = -REFUTE * (1.0 + np.abs(groups).sum()) if space.program.exactly_one else 0.0
+        groups = np.full(space.program.groups, lowest)
+        np.maximum.at(groups, space.group[usable], space.profit[usable])
+    return Prices(groups, (np.zeros((1, space.weight.shape[1])),) * space.bins)
 
 
 def bound(space: Space, box: Box, prices: Prices) -> float:

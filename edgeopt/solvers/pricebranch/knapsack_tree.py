@@ -68,7 +68,7 @@ class KnapsackSearch:
     steps: int = 0
     form: Lagrangian = field(init=False)
     root: Bounded = field(init=False)
-    relaxed: Relaxed = field(init=False)
+    relaxed: Relaxed | None = field(init=False)
     average: FloatArray = field(init=False)
     proof: list[Step] = field(init=False)
     upper: float = field(init=False)
@@ -115,7 +115,8 @@ class KnapsackSearch:
             elif size > FAST * last:
                 ahead = max(self.form.unit, ahead // 2)
             last = max(size, 1)
-            if self.vertices > HARD and self.relaxed.feasible and not self.done() and not self.primal.mips:
+            fractional = self.relaxed is not None and self.relaxed.feasible
+            if self.vertices > HARD and fractional and not self.done() and not self.primal.mips:
                 box = whole(self.space)
                 self.primal.improve(box, None, self.relaxed, self.upper, self.relaxation)
             self.hear()
@@ -134,8 +135,10 @@ class KnapsackSearch:
         self.relaxation.restrict(whole(self.space))
         relaxed = self.relaxation.solve()
         scale = self.form.scale
-        prices = relaxed.prices.groups * scale if relaxed.feasible else self.root.prices.astype(np.float64)
-        gap, taken = scale * max(0.5, 0.002 * abs(relaxed.value)), 0
+        prices, guess = self.root.prices.astype(np.float64), self.root.value / scale
+        if relaxed is not None and relaxed.feasible:
+            prices, guess = relaxed.prices.groups * scale, relaxed.value
+        gap, taken = scale * max(0.5, 0.002 * abs(guess)), 0
         while taken < ROOT_STEPS and not self.control.stop():
             need = -NEVER if self.primal.value is None else self.goal(self.primal.value)
             found, left = self.form.descend(state, prices, self.average, need, gap, ROOT_SLICE)

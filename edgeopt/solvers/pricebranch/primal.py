@@ -111,6 +111,8 @@ class Primal:
             fixed = replace(box, low=at, high=at)
             relaxation.restrict(fixed)
             relaxed = relaxation.solve()
+            if relaxed is None:
+                continue
             self.try_rounded(relaxed)
             found.append((relaxed.value, fixed, relaxed))
         return sorted(found, key=lambda item: -item[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import sys
 from collections.abc import Iterator
@@ -15,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csc_array
 
-from edgeopt.errors import BackendError
 from edgeopt.instances.program import IntArray
 from edgeopt.solvers.pricebranch.bound import Prices
 from edgeopt.solvers.pricebranch.space import Box, FloatArray, Space
 
 TOLERANCE = 1e-9
+LARGEST_PROFIT = 1024.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,6 +61,9 @@ class Relaxation:
         self.groups, self.size = space.program.groups, len(space.choice)
         self.resources = space.weight.shape[1]
         self.matrix = _matrix(space)
+        # HiGHS fails on objectives that dwarf its tolerances: large profits are scaled by a power of two.
+        largest = max(float(np.abs(space.profit).max(initial=0.0)), 1.0)
+        self.scale = 2.0 ** -max(0, math.ceil(math.log2(largest / LARGEST_PROFIT)))
         self.penalty = penalty
         self.exact = space.program.exactly_one
         self.bin = np.repeat(np.arange(space.bins), np.diff(space.first))
@@ -79,7 +83,7 @@ class Relaxation:
         others = columns - self.size
         model = self.highs.HighsLp()
         model.num_col_, model.num_row_ = columns, rows
-        model.col_cost_ = np.concatenate([-self.space.profit, np.full(others, self.penalty)])
+        model.col_cost_ = np.concatenate([-self.space.profit, np.full(others, self.penalty)]) * self.scale
         model.col_lower_, model.col_upper_ = np.zeros(columns), np.concatenate([self.upper, self.give])
         free = np.full(rows - self.groups, infinity)
         model.row_lower_ = np.concatenate([np.where(self.required, 1.0, -infinity), -free])
@@ -136,14 +140,8 @@ class Relaxation:
         upper = np.concatenate([self.usable(box), required]).astype(np.float64)
         return upper, required, space.room[space.levels[:-1] + box.low]
 
-    def solve(self) -> Relaxed:
-        """Solve it as it is now.
-
-        Raises
-        ------
-        BackendError
-            If HiGHS fails.
-        """
+    def solve(self) -> Relaxed | None:
+        """Solve it as it is now; None where HiGHS fails, which it does on numbers of very different size."""
         solver = self.solver
         solver.run()
         statuses = self.highs.HighsModelStatus
@@ -152,19 +150,19 @@ class Relaxation:
             solver.clearSolver()
             solver.run()
             if solver.getModelStatus() not in good:
-                raise BackendError(f"HiGHS: {solver.modelStatusToString(solver.getModelStatus())}")
+                return None
         self.solves += 1
         solution = solver.getSolution()
-        x, dual = np.array(solution.col_value), -np.array(solution.row_dual)
+        x, dual = np.array(solution.col_value), -np.array(solution.row_dual) / self.scale
         groups = dual[: self.groups]
         capacities = dual[self.groups : self.groups + self.space.bins * self.resources]
         vectors = np.maximum(0.0, capacities).reshape(-1, self.resources)
         families = dual[self.groups + self.space.bins * self.resources :]
         with_counts = tuple(map(self._with_counts, range(self.space.bins), vectors, repeat(families)))
         return Relaxed(
-            value=-float(solver.getInfo().objective_function_value),
+            value=-float(solver.getInfo().objective_function_value) / self.scale,
             amount=x[: self.size],
-            loss=-np.array(solution.col_dual)[: self.size],
+            loss=-np.array(solution.col_dual)[: self.size] / self.scale,
             prices=Prices(
                 groups if self.exact else np.maximum(0.0, groups),
                 with_counts,

@@ -82,6 +82,9 @@ def solve(
     search = kind(form, control, primal, relaxation, hear, vertex_limit)
     complete = search.run()
     hear()
+    # Where numbers are so large that floats cannot tell whole values apart, a bound may stay above the value.
+    least = primal.floor if primal.value is None else primal.value + 1
+    complete = complete and search.bound() < least
     infeasible = complete and primal.value is None
     termination = Termination.COMPLETE
     if infeasible:

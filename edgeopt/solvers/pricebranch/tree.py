@@ -166,9 +166,10 @@ class Search:
         elif box.fixed():
             position = self.choose(vertex.relaxed, box)
             if position is None:
-                prices = refutation(space, box)
-                if prices is not None:
-                    vertex.prices, vertex.bound = prices, bound(space, box, prices)
+                self.primal.offer(space.choice[box.state == 1])
+                for prices in filter(None, (refutation(space, box), no_prices(space, self.relaxation.usable(box)))):
+                    if (value := bound(space, box, prices)) < vertex.bound:
+                        vertex.prices, vertex.bound = prices, value
                 self.closed = max(self.closed, vertex.bound)
                 return
             halves = [Vertex(child, vertex.bound, vertex.prices) for child in split_choice(space, box, position)]
@@ -209,6 +210,8 @@ class Search:
         assert vertex.box is not None
         self.relaxation.restrict(vertex.box)
         relaxed = self.relaxation.solve()
+        if relaxed is None:
+            return
         value = bound(self.space, vertex.box, relaxed.prices)
         if value < vertex.bound:
             vertex.bound, vertex.prices = value, relaxed.prices
@@ -231,7 +234,9 @@ class Search:
             at[bin] += int(inside.argmax())
         self.relaxation.restrict(replace(box, low=at, high=at))
         relaxed = self.relaxation.solve()
-        if not relaxed.feasible or vertex.bound - relaxed.value > LIKELY * (vertex.bound - self.target):
+        if relaxed is None or not relaxed.feasible:
+            return None
+        if vertex.bound - relaxed.value > LIKELY * (vertex.bound - self.target):
             return None
         return relaxed
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -65,6 +67,24 @@ def test_where_highs_needs_other_settings(prompts: list[int], deadlines: list[fl
         downlink_gain=np.ones((1, count)),
     )
     agree(BatchingInstance("nearly", (node,), requests, 0.25, 2.0, 0.25, 2.0, 1e-9, 16, 8))
+
+
+def test_where_the_presolve_of_highs_loses_the_optimum() -> None:
+    """Three equal nodes whose band two requests miss by 1e-9 of it; at a tolerance of 1e-9 HiGHS said 1 of 4."""
+    node = Node("n", lookup("bloom-560m"), quantization("fp16"), 19356e6, 605749248, 256 / 3, 64, 8.533333333333333e-08, 6.4e-08)
+    requests = Requests(
+        prompt_tokens=np.array([1, 1, 2, 2, 3]),
+        output_tokens=np.array([1, 1, 1, 3, 1]),
+        deadline_s=np.full(5, 2.03125),
+        waiting_s=np.full(5, 0.03125),
+        accuracy=np.zeros(5),
+        accepts=np.zeros(5, dtype=np.int64),
+        accept_sets=(None,),
+        uplink_gain=np.ones((3, 5)),
+        downlink_gain=np.ones((3, 5)),
+    )
+    nodes = tuple(replace(node, name=f"n{j}") for j in range(3))
+    agree(BatchingInstance("lost", nodes, requests, 0.75, 2.0, 0.75, 2.0, 1e-9, 16, 8))
 
 
 def test_all_of_them_are_tried() -> None:

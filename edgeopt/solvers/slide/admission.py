@@ -1,0 +1,157 @@
+"""Admission: as many users as possible whose least shares fit into the band, decided exactly.
+
+Serving the users of the smallest least shares is optimal, by exchange. Floats enclose the shares and nearly always
+tell; where the enclosures leave open how many fit, exact rationals take their place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeopt.instances.slide.allocation import EMPTY, Allocation
+from edgeopt.instances.slide.band import POINT_BITS, exact_sum, fits_band, longest_fitting_prefix
+from edgeopt.instances.slide.instance import FloatArray
+from edgeopt.instances.slide.pair import Pair
+from edgeopt.solvers.base import Control
+from edgeopt.solvers.slide.exact_share import ExactShare, exact_share
+from edgeopt.solvers.slide.least_share import LeastShares
+from edgeopt.solvers.slide.proof import Evidence
+
+POLL = 64
+"""Pairs in exact numbers between two looks at the clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """Who is served, and how many could be at most.
+
+    Attributes
+    ----------
+    allocation : Allocation
+    most : int
+        Nobody can serve more users.
+    refined : dict of int to Evidence
+        By pair: evidence from exact numbers, where `most` rests on it.
+    exact_pairs : int
+        Pairs computed in exact numbers.
+    stopped : bool
+        Whether the control stopped it before exact numbers had decided.
+    """
+
+    allocation: Allocation
+    most: int
+    refined: dict[int, Evidence] = field(default_factory=dict)
+    exact_pairs: int = 0
+    stopped: bool = False
+
+
+def admit(shares: LeastShares, control: Control) -> Admission:
+    """Serve as many users as possible, each at its least share."""
+    order = np.argsort(shares.user_high, kind="stable")
+    count = longest_fitting_prefix(shares.user_high[order])
+    most = _most(shares.user_low, count)
+    if count == most:
+        return Admission(allocate(shares, order[:count]), most)
+    exact = _exact_users(shares, int(most), control)
+    if exact is None:
+        return Admission(allocate(shares, order[:count]), most, stopped=True)
+    ranked = sorted(exact, key=lambda user: (exact[user].high is None, exact[user].high, user))
+    feasible = [exact[user].high for user in ranked]
+    served = ranked[: _longest([high for high in feasible if high is not None])]
+    most = _longest(sorted(found.low for found in exact.values() if found.low is not None))
+    refined = {pair: evidence for found in exact.values() for pair, evidence in found.evidence.items()}
+    places = np.array(served, dtype=np.int64)
+    if fits_band(shares.user_high[places]):
+        allocation = allocate(shares, places)
+    else:
+        allocation = allocate_exactly(shares, {user: exact[user] for user in sorted(served)})
+    return Admission(allocation, most, refined, len(refined))
+
+
+def _most(low: FloatArray, count: int) -> int:
+    """Largest number of users whose least shares may fit: that of the smallest lower ends. At least `count`."""
+    if count == len(low) or not fits_band(np.partition(low, count)[: count + 1]):
+        return count
+    return longest_fitting_prefix(np.sort(low))
+
+
+def _longest(rising: Sequence[Fraction]) -> int:
+    """Largest ``n`` such that the first ``n`` of rising shares fit into the band, exactly."""
+    one, low = 1 << POINT_BITS, 0
+    for count, share in enumerate(rising):
+        low += (share.numerator << POINT_BITS) // share.denominator
+        if low > one or (low + count + 1 > one and exact_sum(rising[: count + 1]) > 1):
+            return count
+    return len(rising)
+
+
+def allocate(shares: LeastShares, users: NDArray[np.int64] | NDArray[np.intp]) -> Allocation:
+    """The allocation of these users at the upper ends of their enclosures, all finite."""
+    if not len(users):
+        return EMPTY
+    user = np.sort(users).astype(np.int64)
+    pair = shares.user_pair[user]
+    return Allocation(user, shares.compiled.pair_model[pair], shares.user_high[user], shares.speeds(pair))
+
+
+@dataclass(frozen=True, slots=True)
+class ExactUser:
+    """Enclosure of a user's least share over its models, as in `ExactShare`; `evidence` is by pair."""
+
+    low: Fraction | None
+    high: Fraction | None
+    model: int
+    speed: tuple[Fraction, ...] | None
+    evidence: dict[int, Evidence]
+
+
+def _exact_users(shares: LeastShares, most: int, control: Control) -> dict[int, ExactUser] | None:
+    """Exact enclosures of all users that may be among the `most` + 1 smallest; None if there is no time for them."""
+    low, high = shares.user_low, shares.user_high
+    limit = np.partition(high, most)[most] if most < len(high) else np.inf
+    limit = min(float(limit), 1.0)
+    known = cache(exact_share)
+    found: dict[int, ExactUser] = {}
+    for step, user in enumerate(np.flatnonzero(low <= limit).tolist()):
+        if step % POLL == 0 and control.stop():
+            return None
+        found[user] = exact_user(shares, user, known)
+    return found
+
+
+def exact_user(shares: LeastShares, user: int, of: Callable[[Pair], ExactShare] = exact_share) -> ExactUser:
+    """Enclose the least share of a user over all its models."""
+    compiled = shares.compiled
+    begin, end = int(compiled.pair_start[user]), int(compiled.pair_start[user + 1])
+    models = compiled.pair_model[begin:end].tolist()
+    found = [of(compiled.pair(user, model)) for model in models]
+    evidence = {begin + place: share.evidence for place, share in enumerate(found)}
+    least = min((share.low for share in found if share.low is not None), default=None)
+    feasible = [(share.high, place) for place, share in enumerate(found) if share.high is not None]
+    if not feasible:
+        return ExactUser(least, None, -1, None, evidence)
+    high, place = min(feasible)
+    return ExactUser(least, high, models[place], found[place].speed, evidence)
+
+
+def allocate_exactly(shares: LeastShares, served: dict[int, ExactUser]) -> Allocation:
+    """The allocation of these users, ascending, at exact shares with exact speeds, all feasible."""
+    model = np.array([found.model for found in served.values()], dtype=np.int64)
+    speed: list[Fraction] | None = None
+    if any(found.speed is not None for found in served.values()):
+        layers = np.diff(shares.compiled.start)
+        speed = []
+        for found in served.values():
+            speed += found.speed or [Fraction(1)] * int(layers[found.model])
+    return Allocation(
+        np.array(list(served), dtype=np.int64),
+        model,
+        tuple(found.high for found in served.values() if found.high is not None),
+        None if speed is None else tuple(speed),
+    )

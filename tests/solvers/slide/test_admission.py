@@ -1,0 +1,132 @@
+"""Admission at the border of the band: sums of exactly 1, one tick too much, and what time allows to say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from random import Random
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import edgeopt
+from edgeopt.instances.slide import LayerTable, Models, SlideInstance, Users
+from edgeopt.result import Termination
+from edgeopt.solvers.base import Control
+from edgeopt.solvers.slide.admission import admit
+from edgeopt.solvers.slide.least_share import least_shares
+from edgeopt.testing.slide import slide_instances
+
+TICK_S = 1e-12
+
+
+def equals(deadlines: list[float], bandwidth_hz: float) -> SlideInstance:
+    """Users of one layer of a Mbit without work, at a bit/s/Hz."""
+    return SlideInstance(
+        "equals",
+        bandwidth_hz,
+        Models.of([LayerTable.of("m", bits=[10**6], flop_per_sample=[0])]),
+        Users.of(deadline_s=deadlines, frequency_hz=1e9, spectral_efficiency=1.0),
+    )
+
+
+def served(instance: SlideInstance) -> int:
+    result = edgeopt.solve(instance, "slide")
+    assert result.closed
+    assert not edgeopt.violations(instance, result.solution)
+    return len(result.solution)
+
+
+@pytest.mark.parametrize("users", [1, 3, 7, 10, 49])
+def test_equal_shares_that_fill_the_band_exactly_are_all_admitted(users: int) -> None:
+    assert served(equals([1.0] * users, 1e6 * users)) == users
+
+
+def test_one_tick_less_for_one_user_and_one_is_left_out() -> None:
+    assert served(equals([1.0] * 9 + [1.0 - TICK_S], 1e7)) == 9
+    assert served(equals([1.0] * 8 + [1.0 - TICK_S, 1.0 + TICK_S], 1e7)) == 9
+    # 1/(1 + t) + 1/(1 - t + t^2) < 2 for a small t, which only exact numbers see
+    assert served(equals([1.0] * 8 + [1.0 - TICK_S, 1.0 + 2 * TICK_S], 1e7)) == 10
+
+
+def test_of_equal_users_as_many_as_fit_are_admitted() -> None:
+    assert served(equals([1.0] * 25, 1e7)) == 10
+
+
+@pytest.mark.parametrize("count", [2, 3, 6])
+def test_shares_and_speeds_are_fractions_where_no_floats_fit(count: int) -> None:
+    """Two thirds of full speed take 1.35 s of 2.35 s, with exactly the budget."""
+    instance = SlideInstance(
+        "thirds",
+        1e6 * count,
+        Models.of([LayerTable.of("m", bits=[10**6], flop_per_sample=[9 * 10**8])]),
+        Users.of(
+            deadline_s=[2.35] * (count + 1),
+            frequency_hz=1e9,
+            spectral_efficiency=1.0,
+            energy_coefficient=1e-27,
+            energy_j=0.4,
+        ),
+    )
+    result = edgeopt.solve(instance, "slide")
+    assert result.closed
+    assert result.value == count
+    assert not edgeopt.violations(instance, result.solution)
+    assert result.solution.share == (Fraction(1, count),) * count
+    assert result.solution.speed == (Fraction(2, 3),) * count
+
+
+@given(slide_instances(min_users=2), st.randoms(use_true_random=False))
+def test_the_order_of_the_users_does_not_matter(instance: SlideInstance, random: Random) -> None:
+    order = list(range(len(instance.users)))
+    random.shuffle(order)
+    columns = {name: column[order] for name, column in instance.users.columns().items()}
+    ids = tuple(instance.users.id[index] for index in order)
+    other = replace(instance, users=replace(instance.users, id=ids, **columns))
+    one, two = edgeopt.solve(instance, "slide"), edgeopt.solve(other, "slide")
+    assert (one.value, one.bound) == (two.value, two.bound)
+
+
+@given(slide_instances())
+def test_stopped_before_the_exact_numbers_it_still_has_a_solution_and_a_true_bound(instance: SlideInstance) -> None:
+    shares = least_shares(instance.compiled)
+    stopped = admit(shares, Control("slide", time_limit=0))
+    whole = admit(shares, Control("slide"))
+    assert len(stopped.allocation) <= len(whole.allocation) <= whole.most <= stopped.most
+    assert stopped.stopped == (len(stopped.allocation) < stopped.most)
+    assert not edgeopt.violations(instance, stopped.allocation)
+
+
+def test_a_time_limit_of_nothing_is_said() -> None:
+    instance = edgeopt.generate("slide", users=30, seed=1)
+    result = edgeopt.solve(instance, "slide", time_limit=0)
+    assert result.termination is Termination.TIME_LIMIT
+    assert result.value == 0
+    assert result.bound == 30
+
+
+def test_users_without_a_model_are_not_served() -> None:
+    instance = SlideInstance(
+        "nothing for u1",
+        1e9,
+        Models.of([LayerTable.of("m", bits=[1], flop_per_sample=[1])]),
+        Users.of(deadline_s=[1.0] * 3, frequency_hz=1e9, spectral_efficiency=1.0, models=[None, [], ["m"]]),
+    )
+    result = edgeopt.solve(instance, "slide")
+    assert result.closed
+    assert result.solution.user.tolist() == [0, 2]
+
+
+@pytest.mark.parametrize("energy", [False, True])
+def test_many_users_are_feasible_in_exact_numbers(energy: bool) -> None:
+    instance = edgeopt.generate(
+        "slide", users=600, layers=12, seed=5, energy=energy, energy_budget=(0.05, 1.1), bandwidth_hz=5e9
+    )
+    result = edgeopt.solve(instance, "slide")
+    assert result.closed
+    assert result.value is not None
+    assert 50 < result.value < 600
+    assert not edgeopt.violations(instance, result.solution)
+    assert isinstance(result.solution.share, np.ndarray)

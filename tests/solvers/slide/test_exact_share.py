@@ -1,0 +1,171 @@
+"""Exact least shares of single pairs: rational where they can be, enclosed elsewhere, refused with a reason."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgeopt.instances.slide import SlideInstance
+from edgeopt.instances.slide.pair import Pair
+from edgeopt.solvers.slide.exact_share import ExactShare, exact_share, least_energy_slopes, simplest
+from edgeopt.solvers.slide.proof import slope_bound
+from edgeopt.testing.slide import slide_instances
+
+TICK = 10**9
+"""A millisecond in ticks; computing takes one a FLOP below."""
+
+
+def pair(
+    bits: list[int], work: list[int], deadline: int, energy: Fraction | int | None = None, **more: list[int]
+) -> Pair:
+    """A pair in milliseconds, with a rate of one bit a millisecond over the whole band."""
+    sizes = [sum(bits[: place + 1]) for place in range(len(bits))]
+    return Pair(
+        bits=tuple(sizes),
+        work=tuple(work),
+        overhead=tuple(cost * TICK for cost in more.get("overhead", [0] * len(bits))),
+        deadline=deadline * TICK,
+        rate=Fraction(1000),
+        flop_ticks=Fraction(TICK),
+        energy=None if energy is None else Fraction(energy) * TICK,
+    )
+
+
+def closed(found: ExactShare, share: Fraction, of: Pair) -> None:
+    assert found.low == found.high == share
+    assert found.evidence.bound(of) == share
+    assert of.allows(share, found.speed)
+
+
+def test_full_speed_waits_for_the_tight_layer() -> None:
+    """The second layer is the tight one: 3 bits in 10 - 2 ms; the first alone would need 1 bit in 10 - 6 ms."""
+    numbers = pair([1, 2], [4, 2], 10)
+    closed(exact_share(numbers), Fraction(3, 8), numbers)
+    assert exact_share(numbers).evidence.layer == 1
+
+
+def test_overheads_of_the_layer_and_the_later_ones_count() -> None:
+    numbers = pair([1, 2], [1, 1], 12, overhead=[3, 4])
+    closed(exact_share(numbers), Fraction(3, 7), numbers)
+
+
+def test_a_budget_of_exactly_full_speed_binds_nothing() -> None:
+    numbers = pair([1, 2], [4, 2], 10, 6)
+    found = exact_share(numbers)
+    closed(found, Fraction(3, 8), numbers)
+    assert found.speed is None
+
+
+def test_slowing_while_waiting_is_enough_at_the_least_share_of_full_speed() -> None:
+    """Bits of 1 and 7, work of 1 each: the first layer may take 7 ms, so the energy is 1/49 + 1."""
+    numbers = pair([1, 7], [1, 1], 9, 1 + Fraction(1, 49))
+    found = exact_share(numbers)
+    assert found.low == Fraction(8, 8)
+    assert found.high == 1
+    assert found.speed == (Fraction(1, 7), 1)
+
+
+@pytest.mark.parametrize("speed", [Fraction(1, 2), Fraction(2, 3), Fraction(3, 7)])
+def test_a_common_speed_is_found_as_the_fraction_it_is(speed: Fraction) -> None:
+    numbers = pair([4, 1], [3, 3], 20, 6 * speed**2)
+    share = 4 / (20 - 6 / speed)
+    found = exact_share(numbers)
+    closed(found, share, numbers)
+    assert found.speed == (speed, speed)
+
+
+def test_an_irrational_share_is_enclosed_from_both_sides() -> None:
+    numbers = pair([4, 1], [3, 3], 20, Fraction(6, 2))  # speed 1/sqrt(2)
+    found = exact_share(numbers)
+    assert found.low is not None
+    assert found.high is not None
+    assert 0 < found.high - found.low < Fraction(1, 2**140)
+    assert found.evidence.bound(numbers) == found.low
+    assert numbers.allows(found.high, found.speed)
+    inexact = (4 / (20 - 6 * 2**0.5),)
+    assert float(found.low) == pytest.approx(inexact[0], rel=1e-14)
+
+
+def test_an_energy_that_stays_flat_up_to_the_least_share() -> None:
+    """Layers that are there at once need exactly the budget; slopes prove any smaller share too small, not the last."""
+    numbers = pair([0, 0, 1, 1], [1, 1, 1, 1], 8, 1)
+    found = exact_share(numbers)
+    assert found.high == Fraction(1, 3)
+    assert found.low is not None
+    assert numbers.allows(found.high, found.speed)
+    assert found.low <= found.high <= found.low * (1 + Fraction(1, 2**60))
+
+
+@pytest.mark.parametrize(
+    ("numbers", "kind"),
+    [
+        (pair([1], [5], 5), "late"),
+        (pair([1], [6], 5), "late"),
+        (pair([0, 1], [3, 3], 5), "late"),
+        (pair([9], [1], 5), "prefix"),
+        (pair([1], [2], 5, 0), "slopes"),
+        (pair([1], [2], 5, Fraction(1, 10)), "slopes"),
+        (pair([1, 1], [0, 2], 5, 0), "slopes"),
+        (pair([1], [2], 10**6, Fraction(1, 10**30)), "slopes"),
+    ],
+)
+def test_what_no_share_serves_has_evidence(numbers: Pair, kind: str) -> None:
+    found = exact_share(numbers)
+    assert found.high is None
+    assert found.evidence.kind == kind
+    bound = found.evidence.bound(numbers)
+    assert bound == found.low
+    assert bound is None or bound > 1
+
+
+def test_layers_without_work_have_no_say_in_the_speeds() -> None:
+    numbers = pair([1, 1, 1], [0, 2, 0], 9, Fraction(2, 4))
+    found = exact_share(numbers)
+    # the work may begin with the second layer and takes 4 ms
+    closed(found, Fraction(2, 5), numbers)
+    assert found.speed == (1, Fraction(1, 2), Fraction(1, 2))
+
+
+@given(slide_instances(min_users=1, max_layers=6), st.lists(st.integers(0, 40), min_size=6, max_size=6))
+def test_no_slopes_prove_a_feasible_share_too_small(instance: SlideInstance, drawn: list[int]) -> None:
+    compiled = instance.compiled
+    for user in range(compiled.users):
+        for model in compiled.models_of(user).tolist():
+            numbers = compiled.pair(user, model)
+            found = exact_share(numbers)
+            if numbers.energy is None or found.high is None:
+                continue
+            bound = slope_bound(numbers, [Fraction(z, 16) for z in sorted(drawn)[: len(numbers)]])
+            assert bound is not None
+            assert bound <= found.high
+
+
+@given(slide_instances(min_users=1, max_layers=6))
+def test_the_minorant_meets_the_deadline_and_never_falls(instance: SlideInstance) -> None:
+    compiled = instance.compiled
+    for user in range(compiled.users):
+        for model in compiled.models_of(user).tolist():
+            numbers = compiled.pair(user, model)
+            least = numbers.least_share()
+            if least is None:
+                continue
+            for share in (least, 2 * least):
+                slopes = least_energy_slopes(numbers, share)
+                assert all(a <= b <= 1 for a, b in pairwise(slopes))
+                needed = numbers.least_share([slope or Fraction(1) for slope in slopes])
+                assert needed is not None
+                assert needed <= share
+
+
+@given(st.fractions(Fraction(1, 50), 5, max_denominator=500), st.fractions(0, Fraction(1, 10), max_denominator=500))
+def test_the_simplest_fraction_has_the_least_denominator(low: Fraction, width: Fraction) -> None:
+    found = simplest(low, low + width)
+    assert low <= found <= low + width
+    least = next(
+        q for q in range(1, low.denominator + 1) if -(-low.numerator * q // low.denominator) <= (low + width) * q
+    )
+    assert found.denominator == least

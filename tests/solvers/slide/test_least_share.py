@@ -1,0 +1,228 @@
+"""Least shares: float enclosures with evidence on both sides, against exact numbers and a conic solver."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import edgeopt
+from edgeopt.instances.slide import LayerTable, Models, SlideInstance, Users
+from edgeopt.instances.slide.compiled import CompiledSlide
+from edgeopt.solvers.base import Control
+from edgeopt.solvers.slide import least_share
+from edgeopt.solvers.slide.exact_share import exact_share
+from edgeopt.solvers.slide.least_share import NO_PAIR, LeastShares, least_shares, owner
+from edgeopt.solvers.slide.proof import ExchangeProof
+from edgeopt.testing.slide import slide_instances
+
+
+def pairs_of(compiled: CompiledSlide) -> list[tuple[int, int, int]]:
+    """Pair, user and model."""
+    pairs = np.arange(len(compiled.pair_model), dtype=np.int64)
+    return list(zip(pairs.tolist(), owner(compiled, pairs).tolist(), compiled.pair_model.tolist(), strict=True))
+
+
+@given(slide_instances(max_layers=8, max_users=3))
+def test_both_ends_are_proved(instance: SlideInstance) -> None:
+    compiled = instance.compiled
+    shares = least_shares(compiled)
+    proof = ExchangeProof(-1, shares)
+    for pair, user, model in pairs_of(compiled):
+        numbers = compiled.pair(user, model)
+        low, high = float(shares.low[pair]), float(shares.high[pair])
+        assert low <= high
+        bound = proof.evidence(pair).bound(numbers)
+        if bound is not None:
+            assert low == math.inf or Fraction(low) <= bound
+        if high < math.inf:
+            assert bound is not None
+            speeds = shares.speeds(np.array([pair]))
+            assert numbers.allows(Fraction(high), None if speeds is None else [Fraction(z) for z in speeds.tolist()])
+
+
+@given(slide_instances(max_layers=8, max_users=3))
+def test_the_enclosure_is_tight_and_holds_the_exact_least_share(instance: SlideInstance) -> None:
+    compiled = instance.compiled
+    shares = least_shares(compiled)
+    for pair, user, model in pairs_of(compiled):
+        exact = exact_share(compiled.pair(user, model))
+        low, high = float(shares.low[pair]), float(shares.high[pair])
+        if exact.high is None:
+            assert not high <= 1
+            continue
+        assert exact.low is not None
+        assert Fraction(low) <= exact.high
+        if high < math.inf:
+            assert exact.low <= Fraction(high)
+            assert high - low <= 1e-9 * high
+
+
+@given(slide_instances(max_layers=8, max_users=4, energy=False))
+def test_without_an_energy_limit_it_is_the_closed_form(instance: SlideInstance) -> None:
+    compiled = instance.compiled
+    shares = least_shares(compiled)
+    assert shares.hulls == 0
+    for pair, user, model in pairs_of(compiled):
+        share = compiled.pair(user, model).least_share()
+        low, high = float(shares.low[pair]), float(shares.high[pair])
+        if share is None:
+            assert high == math.inf
+        else:
+            assert Fraction(low) <= share
+            if high < math.inf:
+                assert share <= Fraction(high)
+                assert high <= low * (1 + 1e-12)
+
+
+@given(slide_instances(max_layers=6))
+def test_users_take_the_least_of_their_models(instance: SlideInstance) -> None:
+    shares = least_shares(instance.compiled)
+    start = instance.compiled.pair_start.tolist()
+    for user in range(instance.compiled.users):
+        own = slice(start[user], start[user + 1])
+        assert shares.user_low[user] == min(shares.low[own], default=math.inf)
+        assert shares.user_high[user] == min(shares.high[own], default=math.inf)
+        pair = int(shares.user_pair[user])
+        if shares.user_high[user] < math.inf:
+            assert start[user] <= pair < start[user + 1]
+            assert shares.high[pair] == shares.user_high[user]
+        else:
+            assert pair == NO_PAIR
+
+
+def drawn(seed: int, users: int = 12, layers: int = 6) -> SlideInstance:
+    return edgeopt.generate("slide", seed=seed, users=users, layers=layers, energy_budget=(0.02, 0.9), bandwidth_hz=2e8)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_conic_solver_finds_the_same_with_energy_limits(seed: int) -> None:
+    cvxpy = pytest.importorskip("cvxpy")
+    compiled = drawn(seed).compiled
+    shares = least_shares(compiled)
+    compared = 0
+    for pair, user, model in pairs_of(compiled):
+        numbers = compiled.pair(user, model)
+        if numbers.energy is None or numbers.energy_used() <= numbers.energy or not shares.high[pair] < math.inf:
+            continue
+        unit = float(numbers.deadline)  # times as parts of the deadline
+        work = np.array([float(w * numbers.flop_ticks) / unit for w in numbers.work])
+        arrival = np.array([float(ticks) / unit for ticks in numbers.download_ticks(Fraction(1))])
+        time, reciprocal = cvxpy.Variable(len(work)), cvxpy.Variable()
+        later = [sum(numbers.overhead[layer:]) / unit for layer in range(len(work))]
+        constraints = [
+            time >= work,
+            cvxpy.sum(cvxpy.multiply(work**3, cvxpy.power(time, -2))) <= float(numbers.energy) / unit,
+            *(cvxpy.sum(time[k:]) + later[k] + arrival[k] * reciprocal <= 1 for k in range(len(work))),
+        ]
+        problem = cvxpy.Problem(cvxpy.Maximize(reciprocal), constraints)
+        problem.solve(solver="CLARABEL")
+        assert 1 / float(reciprocal.value) == pytest.approx(shares.high[pair], rel=1e-5)
+        compared += 1
+    assert compared >= 3
+
+
+def test_the_slopes_of_the_evidence_never_fall_and_need_the_layers_of_the_pair() -> None:
+    compiled = drawn(1, users=40).compiled
+    shares = least_shares(compiled)
+    sloped = np.flatnonzero(~np.isnan(shares.tangent))
+    assert len(sloped) >= 10
+    rows = shares.slopes(sloped).reshape(len(sloped), 6)
+    assert (np.diff(rows, axis=1) >= 0).all()
+    assert rows.min() >= 0
+
+
+def test_half_the_energy_of_a_quarter_takes_twice_the_time() -> None:
+    """One layer: 1 s at full speed, a quarter of its energy, so 2 s; download in the 1 s that is left."""
+    instance = SlideInstance(
+        "one", 1e6, Models.of([LayerTable.of("m", bits=[5 * 10**5], flop_per_sample=[10**9])]),
+        Users.of(deadline_s=[3.0], frequency_hz=1e9, energy_coefficient=1e-27, energy_j=0.25, spectral_efficiency=1.0),
+    )  # fmt: skip
+    shares = least_shares(instance.compiled)
+    assert shares.low[0] <= 0.5 <= shares.high[0]
+    assert shares.high[0] == pytest.approx(0.5, rel=1e-12)
+    speeds = shares.speeds(np.array([0]))
+    assert speeds is not None
+    assert speeds[0] == pytest.approx(0.5, rel=1e-12)
+
+
+def same(one: LeastShares, other: LeastShares) -> None:
+    for name in ("low", "high", "prefix", "tangent", "factor", "inside", "user_low", "user_high", "user_pair"):
+        assert np.array_equal(getattr(one, name), getattr(other, name), equal_nan=name in ("tangent", "inside")), name
+
+
+def test_a_few_users_at_a_time_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled = drawn(2, users=30).compiled
+    whole = least_shares(compiled)
+    monkeypatch.setattr(least_share, "CHUNK", 7)
+    same(whole, least_shares(compiled))
+
+
+def test_users_that_were_not_reached_keep_an_open_enclosure(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled = drawn(2, users=30).compiled
+    shares = least_shares(compiled, Control("slide", time_limit=0))
+    assert (shares.low == 0).all()
+    assert (shares.high == math.inf).all()
+    for pair, user, model in pairs_of(compiled)[:5]:
+        assert ExchangeProof(0, shares).evidence(pair).bound(compiled.pair(user, model)) is not None
+
+
+@given(slide_instances(min_users=1), st.sampled_from((2.0**-20, 1.0, 2.0**20)))
+def test_other_units_of_data_change_nothing(instance: SlideInstance, factor: float) -> None:
+    """Rates times a power of two, and shares divided by it, are the same numbers in floats and in fractions."""
+    compiled = instance.compiled
+    other = least_shares(replace(compiled, rate=compiled.rate * factor))
+    shares = least_shares(compiled)
+    full = np.isinf(compiled.energy)[owner(compiled, np.arange(len(shares.low), dtype=np.int64))]
+    assert np.array_equal(other.low[full] * factor, shares.low[full])
+    assert np.array_equal(other.high[full] * factor, shares.high[full])
+
+
+def test_slopes_of_layers_that_are_all_alike_do_not_fall_by_rounding() -> None:
+    """Points that lie on a line but for rounding."""
+    count, layers = 400, 40
+    rng = np.random.default_rng(1)
+    instance = SlideInstance(
+        "alike",
+        1e9,
+        Models.of([LayerTable.of("m", bits=[10**7] * layers, flop_per_sample=[10**8] * layers)]),
+        Users.of(
+            deadline_s=rng.uniform(5.0, 20.0, count),
+            frequency_hz=rng.uniform(1e9, 3e9, count),
+            spectral_efficiency=rng.uniform(1.0, 5.0, count),
+            energy_coefficient=1e-27,
+            energy_j=rng.uniform(0.3, 3.0, count),
+        ),
+    )
+    shares = least_shares(instance.compiled)
+    sloped = np.flatnonzero(~np.isnan(shares.tangent))
+    assert len(sloped) > 100
+    assert (np.diff(shares.slopes(sloped).reshape(-1, layers), axis=1) >= 0).all()
+
+
+def test_an_overhead_without_work_holds_back_the_work_after_it() -> None:
+    """The second layer only costs time: what follows it in the hull is its own point, not that of the third layer."""
+    instance = SlideInstance(
+        "pause",
+        1e6,
+        Models.of(
+            [LayerTable.of("m", bits=[1000] * 3, flop_per_sample=[10**6, 0, 10**6], overhead_s=[0.0, 0.006, 0.0])]
+        ),
+        Users.of(
+            deadline_s=[0.012],
+            frequency_hz=1e9,
+            spectral_efficiency=1.0,
+            energy_coefficient=1e-27,
+            energy_j=[0.0009],
+        ),
+    )
+    shares = least_shares(instance.compiled)
+    exact = exact_share(instance.compiled.pair(0, 0))
+    assert exact.high is not None
+    assert shares.high[0] == pytest.approx(float(exact.high), rel=1e-10)
+    assert shares.low[0] == pytest.approx(float(exact.high), rel=1e-10)
