@@ -21,6 +21,9 @@ SLICE_S = 2.0
 """Longest single MIP (s)."""
 SHARE = 0.1
 """Most of the elapsed time that MIPs may take, beyond two slices."""
+FIRST_MIPS, PROGRAMS_A_MIP, MIP_NODES = 4, 100, 500
+"""Without a time limit: MIPs at first, linear programs for each further one, and nodes of a MIP, so that the answer
+does not depend on the clock."""
 
 
 def feasible(program: Program, chosen: IntArray) -> bool:
@@ -119,8 +122,12 @@ class Primal:
 
     def _mip(self, box: Box, relaxed: Relaxed, relaxation: Relaxation) -> None:
         """A MIP over the choices that the linear program leaves in doubt."""
-        spent = self.seconds
-        if spent > 2 * SLICE_S + SHARE * self.control.seconds():
+        left = self.control.remaining()
+        if left is None:
+            enough = self.mips >= FIRST_MIPS + relaxation.solves // PROGRAMS_A_MIP
+        else:
+            enough = self.seconds > 2 * SLICE_S + SHARE * self.control.seconds()
+        if enough:
             return
         goal = -math.inf if self.value is None else self.value + 1.0
         # What moving a choice from its bound costs more than, nothing better than the incumbent can pay.
@@ -129,15 +136,13 @@ class Primal:
         open_ = loss <= slack + 1e-6
         usable = relaxation.usable(box)
         if int((open_ & usable).sum()) > CORE:
-            limit = np.partition(loss[usable], CORE)[CORE]
-            open_ = loss <= limit
+            open_ = loss <= np.partition(loss[usable], CORE)[CORE]
         open_ |= (relaxed.amount > 1e-7) & (relaxed.amount < 1.0 - 1e-7)
         taken = ~open_ & (relaxed.amount > 0.5)
-        left = self.control.remaining()
         begun = self.control.seconds()
-        seconds = SLICE_S if left is None else min(SLICE_S, left)
+        limit = {"mip_max_nodes": MIP_NODES} if left is None else {"time_limit": max(0.05, min(SLICE_S, left))}
         target = math.floor(relaxed.value + 1e-6)
-        positions = relaxation.integer(box, open_, taken, target, seconds, self.control.seed)
+        positions = relaxation.integer(box, open_, taken, target, limit, self.control.seed)
         self.seconds += self.control.seconds() - begun
         self.mips += 1
         if positions is not None:

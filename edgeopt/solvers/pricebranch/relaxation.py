@@ -6,7 +6,7 @@ import ctypes
 import math
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import repeat
@@ -182,7 +182,13 @@ class Relaxation:
         return np.concatenate([vector, extra])[None, :]
 
     def integer(
-        self, box: Box, open: NDArray[np.bool_], taken: NDArray[np.bool_], target: float, seconds: float, seed: int
+        self,
+        box: Box,
+        open: NDArray[np.bool_],
+        taken: NDArray[np.bool_],
+        target: float,
+        limit: Mapping[str, float],
+        seed: int,
     ) -> IntArray | None:
         """Positions of a good set of choices at the thresholds of a box: a MIP over the `open` ones.
 
@@ -192,7 +198,8 @@ class Relaxation:
             Choices that the MIP may decide, and others that it has to take.
         target : float
             A profit that is good enough to stop.
-        seconds : float
+        limit : mapping
+            The option of HiGHS that limits it.
         """
         upper, required, room = self._bounds(box)
         columns = np.flatnonzero((upper[: self.size] > 0) & open & ~taken)
@@ -221,7 +228,7 @@ class Relaxation:
         gain = float(self.space.profit[fixed].sum())
         _options(
             solver,
-            time_limit=max(0.05, seconds),
+            **limit,
             random_seed=seed % 2**31,
             mip_rel_gap=0.0,
             mip_abs_gap=0.999,

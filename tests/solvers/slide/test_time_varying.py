@@ -409,6 +409,12 @@ def test_moore_hodgson_refuses_several_due_times_and_models() -> None:
         solve(both, "moore-hodgson")
 
 
+def test_layers_due_at_the_same_time_are_one_step() -> None:
+    instance = downloads([[(4, 1), (4, 3)], [(5, 2)]])
+    assert [len(option.demand) for option in TimeVaryingFormulation(instance).options] == [1, 1]
+    assert solve(instance, "moore-hodgson").value == 2
+
+
 def test_no_time_leaves_a_bound() -> None:
     result = solve(downloads([[(4, 1)]] * 3), "time-varying", time_limit=0.0)
     assert result.termination is Termination.TIME_LIMIT
