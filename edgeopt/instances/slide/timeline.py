@@ -9,6 +9,7 @@ from itertools import accumulate
 
 from edgeopt.errors import InstanceError
 from edgeopt.instances.slide.allocation import Allocation
+from edgeopt.instances.slide.concave import plain_share
 from edgeopt.instances.slide.instance import SlideInstance
 from edgeopt.instances.slide.pair import TICKS_PER_S
 
@@ -80,7 +81,10 @@ def timeline(instance: SlideInstance, solution: Allocation, user: str | int) -> 
     place = places[0]
     model = int(solution.model[place])
     pair = instance.compiled.pair(int(solution.user[place]), model)
-    arrival = pair.download_ticks(solution.exact_share(place))
+    share = solution.exact_share(place)
+    if instance.variant == "concave":
+        share = plain_share(instance, int(solution.user[place]), share)
+    arrival = pair.download_ticks(share)
     times = pair.compute_ticks(solution.exact_speeds(instance, place))
     finish = finish_times(arrival, times)
 

@@ -138,9 +138,9 @@ def _validate_users(users: Users, models: Models) -> None:
         "energy_coefficient",
         "must be > 0 (J s^2/cycle^3) where energy_j is given",
     )
-    for field in ("batch", "weight"):
+    for field, least in (("batch", 1), ("weight", 0)):
         column = getattr(users, field)
-        first((column < 1) | (column > MOST_COUNT), field, f"must be a whole number from 1 to {MOST_COUNT}")
+        first((column < least) | (column > MOST_COUNT), field, f"must be a whole number from {least} to {MOST_COUNT}")
     first(~((users.min_accuracy >= 0) & (users.min_accuracy <= 1)), "min_accuracy", "must be from 0 to 1 (fraction)")
     sets = len(users.accept_sets)
     first((users.accepts < 0) | (users.accepts >= sets), "accepts", f"must index accept_sets, 0 to {sets - 1}")

@@ -117,7 +117,7 @@ BAD_FIELDS: list[tuple[str, Change, list[str]]] = [
     ("device that stands", put("users.2.frequency_hz", 0), ["users[2].frequency_hz = 0.0", "(cycle/s)"]),
     ("negative cycles", put("users.2.cycles_per_flop", -1), ["users[2].cycles_per_flop = -1.0", "(cycle/FLOP)"]),
     ("batch 0", put("users.1.batch", 0), ["users[1].batch = 0", "whole number from 1"]),
-    ("weight 0", put("users.1.weight", 0), ["users[1].weight = 0", "whole number from 1"]),
+    ("negative weight", put("users.1.weight", -1), ["users[1].weight = -1", "whole number from 0"]),
     ("negative energy", put("users.1.energy_j", -1), ["users[1].energy_j = -1.0", "(J)", "absent for no limit"]),
     ("energy without its cost", drop("users.1.energy_coefficient"),
      ["users[1].energy_coefficient = 0.0", "where energy_j is given"]),

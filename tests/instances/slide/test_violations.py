@@ -158,6 +158,7 @@ def test_the_compiled_check_is_exact_at_the_border(instance: SlideInstance, data
         instance.users.id[user]
         for place, (user, model) in enumerate(zip(allocation.user.tolist(), allocation.model.tolist(), strict=True))
         if not instance.compiled.pair(user, model).allows(allocation.exact_share(place))
+        or allocation.exact_share(place) > 1
     }
     found = compiled_violations(instance, allocation)
     named = {item.where.split(",")[0].removeprefix("user ") for item in found if "user" in item.where}

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from edgeopt.instances.slide import SlideInstance
 from edgeopt.instances.slide.pair import TICKS_PER_S, Pair
-from edgeopt.models.slide.joint_grid import Grid, joint_grid
+from edgeopt.models.slide.joint_grid import Grid, add_pair, joint_grid
 from edgeopt.models.slide.joint_tangents import Columns, Tangent, first_tangents, joint_tangents, tangents_at
 from edgeopt.models.slide.least_share import least_share, speeds
 from edgeopt.models.slide.scaled import hopeless, scaled
@@ -130,8 +130,6 @@ def test_the_lower_grid_holds_the_floor_of_every_feasible_pair(pair: Pair, bits:
 def test_what_the_upper_grid_serves_is_feasible_as_it_is(pair: Pair, bits: int) -> None:
     from ortools.sat.python import cp_model
 
-    from edgeopt.models.slide.joint_grid import add_pair
-
     assume(not hopeless(pair))
     for up in (True, False):
         model = cp_model.CpModel()
@@ -185,6 +183,22 @@ def _easier(pair: Pair) -> bool:
 
 def _harder(pair: Pair) -> bool:
     return _near(pair, -1e-6) is None
+
+
+@pytest.mark.parametrize(("up", "least"), [(True, 33), (False, 31)])
+def test_a_download_a_little_longer_than_a_step_rounds_its_share(up: bool, least: int) -> None:
+    # a hair more than 1/8 of the band: 32 of 256 steps are too few, and 31 already stand for all below 32
+    from ortools.sat.python import cp_model
+
+    rate = Fraction(8 * 10**12) * (1 - Fraction(1, 10**12))
+    pair = Pair((10,), (0,), (0,), 10, rate, Fraction(1), None)
+    model = cp_model.CpModel()
+    own = add_pair(model, Grid.of(8, up=up), pair, 0, 0)
+    model.add(own.x == 1)
+    model.minimize(own.n)
+    solver = cp_model.CpSolver()
+    assert solver.solve(model) == cp_model.OPTIMAL
+    assert solver.value(own.n) == least
 
 
 def test_grids_round_in_the_direction_that_they_say() -> None:

@@ -63,6 +63,15 @@ def test_layers_that_arrive_together_run_at_one_speed(layers: int) -> None:
     assert speeds(own, Fraction(1, 2)) == [Fraction(4 * layers, 20)] * layers
 
 
+def test_a_layer_without_work_holds_up_the_next_one_by_its_overhead() -> None:
+    # bits arrive after 5 ticks, their layer takes 5 more without any work: 10 of 20 are left for 4 ticks of work
+    own = pair(bits=(10, 10), work=(0, 4), overhead=(5, 0), deadline=20)
+    found = speeds(own, Fraction(1))
+    assert found is not None
+    assert found[1] == Fraction(2, 5)
+    assert own.allows(Fraction(1), found)
+
+
 def test_a_rational_share_at_a_binding_budget_is_found_exactly() -> None:
     # 4 ticks of work may take energy 1: speed 1/2, 8 ticks; 2 of 10 are left to download 10 bit at 2 y a tick: y = 5/2
     assert least_share(pair(energy=Fraction(1))) is None

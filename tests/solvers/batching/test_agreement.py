@@ -71,7 +71,8 @@ def test_where_highs_needs_other_settings(prompts: list[int], deadlines: list[fl
 
 def test_where_the_presolve_of_highs_loses_the_optimum() -> None:
     """Three equal nodes whose band two requests miss by 1e-9 of it; at a tolerance of 1e-9 HiGHS said 1 of 4."""
-    node = Node("n", lookup("bloom-560m"), quantization("fp16"), 19356e6, 605749248, 256 / 3, 64, 8.533333333333333e-08, 6.4e-08)
+    power = 8.533333333333333e-08
+    node = Node("n", lookup("bloom-560m"), quantization("fp16"), 19356e6, 605749248, 256 / 3, 64, power, 6.4e-08)
     requests = Requests(
         prompt_tokens=np.array([1, 1, 2, 2, 3]),
         output_tokens=np.array([1, 1, 1, 3, 1]),

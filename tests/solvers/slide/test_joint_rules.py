@@ -134,16 +134,17 @@ def test_what_does_not_fit_is_dropped_and_speeds_are_scaled_to_the_budget() -> N
     assert spent > Fraction(999, 1000) * (hungry.compiled.pair(0, 0).energy or 0)
 
 
-def test_a_choice_that_is_tight_on_all_sides_gives_way_to_another() -> None:
-    # the first user's speeds must be exactly 1/2 for deadline and budget alike: no share leaves any slack
+@pytest.mark.parametrize("order", [slice(None), slice(None, None, -1)])
+def test_a_choice_that_is_tight_on_all_sides_gives_way_to_another(order: slice) -> None:
+    # one user's speeds must be exactly 1/2 for deadline and budget alike: no share leaves any slack
     tight = LayerTable.of("tight", bits=[0, 180], flop_per_sample=[3000, 2000])
     users = Users.of(
-        deadline_s=[1e-5, 3e-6],
-        frequency_hz=[1e9, 1e9],
-        cycles_per_flop=[1.0, 0.3],
-        energy_j=[1.25e-6, float("inf")],
-        energy_coefficient=[1e-27, 0.0],
-        spectral_efficiency=[0.5, 1.0],
+        deadline_s=[1e-5, 3e-6][order],
+        frequency_hz=1e9,
+        cycles_per_flop=[1.0, 0.3][order],
+        energy_j=[1.25e-6, float("inf")][order],
+        energy_coefficient=[1e-27, 0.0][order],
+        spectral_efficiency=[0.5, 1.0][order],
     )
     instance = SlideInstance("tight", 8e7, Models.of([tight]), users)
     for name in ("joint-highs", "joint-scip") if find_spec("pyscipopt") else ("joint-highs",):
@@ -160,3 +161,16 @@ def test_what_only_a_tolerance_lets_in_leaves_a_gap_that_is_told(name: str) -> N
     assert (result.value, result.bound) == (9, 10)
     assert result.termination is Termination.NODE_LIMIT
     assert "counts 10 within its tolerance, 9 of that" in result.message
+
+
+@pytest.mark.parametrize("name", ["joint-highs", pytest.param("joint-scip", marks=needs_scip)])
+@pytest.mark.parametrize("roomy", [0, 1, 2])
+def test_a_choice_that_only_a_tolerance_lets_in_gives_way_to_another(name: str, roomy: int) -> None:
+    # two users need a hair more than half of the band each, the third less: only pairs with the third fit
+    deadline = [1.0, 1.0, 1.0]
+    deadline[roomy] = 1.25
+    users = Users.of(deadline_s=deadline, frequency_hz=1e9, spectral_efficiency=1.0)
+    table = LayerTable.of("half", bits=[10**6], flop_per_sample=[0])
+    result = solved(name, SlideInstance("halves", 2e6 * (1 - 1e-12), Models.of([table]), users))
+    assert (result.value, result.bound) == (2, 2)
+    assert roomy in result.solution.user

@@ -409,6 +409,12 @@ def test_moore_hodgson_refuses_several_due_times_and_models() -> None:
         solve(both, "moore-hodgson")
 
 
+def test_a_cover_that_just_fits_is_no_cut() -> None:
+    formulation = TimeVaryingFormulation(downloads([[(4, 2)]] * 4))
+    (cut,) = formulation.cuts(np.array([1.0, 1.0, 1.0, 0.0]))
+    assert (cut.positions.tolist(), cut.at_most) == ([0, 1, 2, 3], 2)
+
+
 def test_layers_due_at_the_same_time_are_one_step() -> None:
     instance = downloads([[(4, 1), (4, 3)], [(5, 2)]])
     assert [len(option.demand) for option in TimeVaryingFormulation(instance).options] == [1, 1]
