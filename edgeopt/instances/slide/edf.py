@@ -90,3 +90,17 @@ def schedule(demands: Sequence[Demand]) -> list[Slot]:
         slots.append(Slot(place, before.layer + 1 if before else 0, step.layer, now, end))
         now = end
     return slots
+
+
+def download_times(pairs: Sequence[Pair], demands: Sequence[Demand]) -> list[list[tuple[Fraction, Fraction]]]:
+    """By user and layer, begin and end (ticks) of its download in the `schedule`."""
+    found: list[list[tuple[Fraction, Fraction]]] = [[] for _ in pairs]
+    for slot in schedule(demands):
+        pair, now = pairs[slot.place], slot.begin
+        for layer in range(slot.first, slot.last + 1):
+            bits = pair.bits[layer] - (pair.bits[layer - 1] if layer else 0)
+            found[slot.place].append((now, now + bits * TICKS_PER_S / pair.rate))
+            now = found[slot.place][-1][1]
+    for own, pair in zip(found, pairs, strict=True):
+        own += [(own[-1][1], own[-1][1])] * (len(pair) - len(own))  # layers of no bits after all others
+    return found

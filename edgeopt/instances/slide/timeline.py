@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import accumulate
 
 from edgeopt.errors import InstanceError
 from edgeopt.instances.slide.allocation import Allocation
+from edgeopt.instances.slide.broadcast import broadcast_rates
 from edgeopt.instances.slide.concave import plain_share
+from edgeopt.instances.slide.edf import demand, download_times
 from edgeopt.instances.slide.instance import SlideInstance
 from edgeopt.instances.slide.pair import TICKS_PER_S
 
@@ -84,7 +86,13 @@ def timeline(instance: SlideInstance, solution: Allocation, user: str | int) -> 
     share = solution.exact_share(place)
     if instance.variant == "concave":
         share = plain_share(instance, int(solution.user[place]), share)
+    if instance.variant == "multicast":
+        pair = replace(pair, rate=Fraction(float(broadcast_rates(instance.compiled, solution)[place])))
     arrival = pair.download_ticks(share)
+    download = list(zip([Fraction(0), *arrival], arrival, strict=False))
+    if instance.variant == "time-varying":
+        download = _earliest_due_first(instance, solution)[place]
+        arrival = [end for _, end in download]
     times = pair.compute_ticks(solution.exact_speeds(instance, place))
     finish = finish_times(arrival, times)
 
@@ -94,7 +102,25 @@ def timeline(instance: SlideInstance, solution: Allocation, user: str | int) -> 
     return Timeline(
         user=instance.users.id[int(solution.user[place])],
         model=instance.models.name[model],
-        download=tuple(seconds(*ends) for ends in zip([Fraction(0), *arrival], arrival, strict=False)),
+        download=tuple(seconds(*ends) for ends in download),
         compute=tuple(seconds(end - time, end) for end, time in zip(finish, times, strict=True)),
         deadline=Fraction(pair.deadline, TICKS_PER_S),
     )
+
+
+def _earliest_due_first(instance: SlideInstance, solution: Allocation) -> list[list[tuple[Fraction, Fraction]]]:
+    """Begin and end (ticks) of the download of each layer of each served user, with time-varying shares.
+
+    Raises
+    ------
+    InstanceError
+        If a user cannot be served even alone.
+    """
+    pairs, demands = [], []
+    for place, (user, model) in enumerate(zip(solution.user.tolist(), solution.model.tolist(), strict=True)):
+        pairs.append(instance.compiled.pair(user, model))
+        steps = demand(pairs[-1], solution.exact_speeds(instance, place))
+        if steps is None:
+            raise InstanceError(f"timeline: the user {instance.users.id[user]!r} cannot be served even alone")
+        demands.append(steps)
+    return download_times(pairs, demands)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from itertools import product
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from edgeopt.errors import AssumptionError
 from edgeopt.instances.base import problem, violations
 from edgeopt.instances.slide import Allocation, LayerTable, Models, SlideInstance, Users
 from edgeopt.instances.slide.columns import accept_columns
+from edgeopt.instances.slide.timeline import timeline
 from edgeopt.models.base import find, load
 from edgeopt.models.slide.least_share import least_share, refined
 from edgeopt.models.slide.multicast import MulticastFormulation
@@ -187,6 +189,23 @@ def test_who_needs_little_may_be_too_slow_to_listen() -> None:
     assert result.value == result.bound == 2
     assert result.solution.user.tolist() == [1, 2]
     assert_feasible(instance, result.solution)
+
+
+def test_timelines_are_those_of_the_broadcast() -> None:
+    """The fast user waits for the rate that the slow one can decode."""
+    instance = broadcasts(["0.1", "1"], [1.0, 10.0])
+    solution = solve(instance, "multicast").solution
+    assert [float(timeline(instance, solution, user).latency) for user in range(2)] == pytest.approx([1.0, 1.0])
+
+
+@pytest.mark.child
+@pytest.mark.parametrize("backend", [highs, cpsat])
+def test_exact_models_know_who_listens_together(backend: ModuleType) -> None:
+    instance = broadcasts(["0.1", "1"], [1.0, 10.0], band=0.99)
+    result = checked(instance, "exact", backend.solve(instance, Control("exact"), form="multicast"), 0.0)
+    assert result.value == result.bound == 1
+    built = load(find("slide", "multicast", "cpsat" if backend is cpsat else "pyomo"))(instance)
+    assert [float(need.share) for need in built.needs()] == pytest.approx([0.1 / 0.99, 0.1 / 0.99, 1 / 0.99])
 
 
 def test_a_broadcast_counts_once() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
-from itertools import combinations, product
+from itertools import combinations, pairwise, product
 
 import numpy as np
 import pytest
@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 from scipy.optimize import linprog
 
-from edgeopt.errors import AssumptionError
+from edgeopt.errors import AssumptionError, InstanceError
 from edgeopt.instances.base import problem, violations
 from edgeopt.instances.slide import Allocation, LayerTable, Models, SlideInstance, Users
 from edgeopt.instances.slide.edf import Demand, demand, overloaded, schedule
 from edgeopt.instances.slide.pair import TICKS_PER_S, Pair
+from edgeopt.instances.slide.timeline import timeline
 from edgeopt.models.base import find, load
 from edgeopt.models.slide.time_varying import Option, TimeVaryingFormulation, allocation
 from edgeopt.result import Termination
@@ -407,6 +408,28 @@ def test_moore_hodgson_refuses_several_due_times_and_models() -> None:
     )
     with pytest.raises(AssumptionError, match="none is due last and needs least"):
         solve(both, "moore-hodgson")
+
+
+def test_timelines_show_the_band_handed_on() -> None:
+    instance = downloads([[(1, 1)], [(2, 1)]])
+    solution = solve(instance, "time-varying").solution
+    assert timeline(instance, solution, "u0").download == ((0, 1),)
+    assert timeline(instance, solution, "u1").download == ((1, 2),)
+    with pytest.raises(InstanceError, match="even alone"):
+        timeline(downloads([[(1, 2)]]), Allocation(np.array([0]), np.array([0]), np.array([1.0])), "u0")
+
+
+@given(time_varying_instances())
+def test_timelines_of_solutions_are_in_time(instance: SlideInstance) -> None:
+    solution = solve(instance, "edf-greedy").solution
+    busy = []
+    for user in solution.user.tolist():
+        found = timeline(instance, solution, user)
+        assert found.latency <= found.deadline
+        assert all(begin >= end for (_, end), (begin, _) in zip(found.download, found.compute, strict=True))
+        busy += [own for own in found.download if own[0] < own[1]]
+    busy.sort()
+    assert all(one[1] <= other[0] for one, other in pairwise(busy))  # the band does one thing at a time
 
 
 def test_a_cover_that_just_fits_is_no_cut() -> None:
