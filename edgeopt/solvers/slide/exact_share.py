@@ -6,7 +6,7 @@ to a relative 2^-160, and found exactly where it is a simple rational after all.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -125,13 +125,17 @@ def _with_energy(pair: Pair, share: Fraction, evidence: Evidence) -> ExactShare:
             break
     least = evidence.bound(pair)
     assert least is not None
+    for guess in _guesses(evidence):
+        bound = slope_bound(pair, guess)
+        if bound is not None and least <= bound <= 1:
+            speeds = _speeds(least_energy_slopes(pair, bound))
+            if pair.energy_used(speeds) <= budget:
+                return ExactShare(bound, Evidence("slopes", slopes=guess), bound, speeds)
     # at worst each step halves what is left: where the energy does not rise from the least share on
     gap = min(256 * max(step, share / 2**CLOSE_BITS), share / 2**NARROW_BITS)
     simple = simplest(share, share + gap)
     slopes = least_energy_slopes(pair, simple)
     if pair.energy_used(slopes) <= budget:
-        if slope_bound(pair, slopes) == simple:
-            least, evidence = simple, Evidence("slopes", slopes=tuple(slopes))
         return ExactShare(least, evidence, simple, _speeds(slopes))
     for bits in range(CLOSE_BITS - 8, 0, -8):
         trial = _round_down(share * (1 + Fraction(1, 2**bits)))
@@ -139,6 +143,15 @@ def _with_energy(pair: Pair, share: Fraction, evidence: Evidence) -> ExactShare:
         if pair.energy_used(rounded) <= budget:
             return ExactShare(least, evidence, trial, _speeds(rounded))
     return ExactShare(least, evidence, None)
+
+
+def _guesses(evidence: Evidence) -> Iterator[tuple[Fraction, ...]]:
+    """Slopes that may be the exact ones: those found, and the simple fractions next to them."""
+    if evidence.slopes is not None:
+        found = [Fraction(slope) for slope in evidence.slopes]
+        yield tuple(found)
+        width = Fraction(1, 2**CLOSE_BITS)
+        yield tuple(simplest(z * (1 - width), z * (1 + width)) if z else z for z in found)
 
 
 def _dual(pair: Pair, slopes: Sequence[Fraction]) -> Fraction:

@@ -135,7 +135,7 @@ def full_speed(bits, work_left, overhead_left, begin, end, deadline, tick, price
     The bracket ``R_l - u_l`` errs by less than ``2^-51 D``, and the upper end leaves room for the roundings of a check.
     Fractions are compared crosswise, without divisions.
     """
-    top, bottom, tight, sure = 0.0, 1.0, begin, True
+    top, bottom, tight, edge, sharp = 0.0, 1.0, begin, 0.0, -1
     guard = (end - begin + 16) * ULP * float(deadline)
     for layer in range(begin, end):
         size = bits[layer]
@@ -143,12 +143,16 @@ def full_speed(bits, work_left, overhead_left, begin, end, deadline, tick, price
         if bracket <= 0.0:
             if bracket + 2.0 * guard < 0.0:  # surely too late, whatever the share
                 return np.inf, np.inf, layer
-            sure = False
+            if sharp < 0 or size / (bracket + 2.0 * guard) > edge:  # too close to tell, but surely a large share
+                edge, sharp = size / (bracket + 2.0 * guard), layer
         elif size * bottom > top * bracket:
             top, bottom, tight = float(size), bracket, layer
-    low = top * tick / (bottom + 2.0 * guard) * (1.0 - 8.0 * ULP)
-    high = top * tick / bottom * (1.0 + 8.0 * ULP) if sure else np.inf
-    return low, high, tight
+    low, high = top / (bottom + 2.0 * guard), top / bottom * tick * (1.0 + 8.0 * ULP)
+    if sharp >= 0:
+        high = np.inf
+        if edge > low:
+            low, tight = edge, sharp
+    return low * tick * (1.0 - 8.0 * ULP), high, tight
 
 
 @kernel

@@ -130,3 +130,24 @@ def test_many_users_are_feasible_in_exact_numbers(energy: bool) -> None:
     assert 50 < result.value < 600
     assert not edgeopt.violations(instance, result.solution)
     assert isinstance(result.solution.share, np.ndarray)
+    assert result.effort["exact_pairs"] == 0
+
+
+def test_where_floats_fit_they_are_given() -> None:
+    """The layers of u0 arrive at once and have exactly the time they need, which only exact numbers see."""
+    instance = SlideInstance(
+        "no slack",
+        1e6,
+        Models.of(
+            [
+                LayerTable.of("a", bits=[0, 1], flop_per_sample=[10**8, 10**8]),
+                LayerTable.of("b", bits=[10**5], flop_per_sample=[10**8]),
+            ]
+        ),
+        Users.of(deadline_s=[0.2, 1.0, 1.0], frequency_hz=1e9, spectral_efficiency=1.0, models=[["a"], ["b"], ["b"]]),
+    )
+    result = edgeopt.solve(instance, "slide")
+    assert result.closed
+    assert result.effort["exact_pairs"] == 3
+    assert result.solution.user.tolist() == [0, 1, 2]
+    assert result.solution.exact_share(0) == Fraction(1, 10**5)

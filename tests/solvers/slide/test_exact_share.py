@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 
@@ -75,6 +76,31 @@ def test_a_common_speed_is_found_as_the_fraction_it_is(speed: Fraction) -> None:
     share = 4 / (20 - 6 / speed)
     found = exact_share(numbers)
     closed(found, share, numbers)
+    assert found.speed == (speed, speed)
+
+
+ODD = {"rate": Fraction(2**53 - 111, 2**40), "flop_ticks": Fraction(2**53 - 1, 2**24)}
+"""Scalars with as many digits as compiled ones have."""
+
+
+def test_the_closed_form_is_exact_whatever_its_digits() -> None:
+    numbers = replace(pair([1, 7], [1, 1], 9, 1 + Fraction(1, 40)), **ODD)
+    assert numbers.energy is not None
+    assert numbers.energy_used() > numbers.energy
+    least = numbers.least_share()
+    assert least is not None
+    found = exact_share(numbers)
+    closed(found, least, numbers)
+    assert found.evidence.kind == "prefix"
+
+
+@pytest.mark.parametrize("speed", [Fraction(1, 2), Fraction(2, 3)])
+def test_simple_speeds_are_found_whatever_the_digits_of_the_share(speed: Fraction) -> None:
+    numbers = replace(pair([40, 1], [3, 3], 20), **ODD)
+    numbers = replace(numbers, energy=numbers.energy_used([speed, speed]))
+    work = 6 * numbers.flop_ticks / speed
+    found = exact_share(numbers)
+    closed(found, 40 * 10**12 / (numbers.rate * (numbers.deadline - work)), numbers)
     assert found.speed == (speed, speed)
 
 

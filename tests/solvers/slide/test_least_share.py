@@ -226,3 +226,52 @@ def test_an_overhead_without_work_holds_back_the_work_after_it() -> None:
     assert exact.high is not None
     assert shares.high[0] == pytest.approx(float(exact.high), rel=1e-10)
     assert shares.low[0] == pytest.approx(float(exact.high), rel=1e-10)
+
+
+@pytest.mark.parametrize("slack", [1e-6, 1e-9, 1e-11])
+def test_both_ends_are_proved_where_hardly_any_time_is_left(slack: float) -> None:
+    """Computing takes all of the time but a little: the difference is mostly rounding errors of its parts."""
+    count, layers = 60, 30
+    rng = np.random.default_rng(int(slack * 1e12))
+    table = LayerTable.of(
+        "m",
+        bits=rng.integers(1, 50, layers),
+        flop_per_sample=rng.integers(10**6, 10**8, layers),
+        overhead_s=np.round(rng.uniform(0, 1e-3, layers), 7),
+    )
+    speed = rng.uniform(1e9, 3e9, count)
+    busy = table.overhead_s.sum() + table.flop_per_sample.sum() / speed
+    users = Users.of(
+        deadline_s=busy * (1 + slack * rng.uniform(0.5, 2.0, count)), frequency_hz=speed, spectral_efficiency=1.0
+    )
+    compiled = SlideInstance("tight", 1e13, Models.of([table]), users).compiled
+    shares = least_shares(compiled)
+    assert (shares.high < math.inf).sum() > count // 2
+    for pair, user, model in pairs_of(compiled):
+        numbers = compiled.pair(user, model)
+        least = numbers.least_share()
+        assert least is not None
+        assert Fraction(float(shares.low[pair])) <= least
+        assert shares.high[pair] == math.inf or least <= Fraction(float(shares.high[pair]))
+
+
+def test_no_slack_at_all_leaves_no_small_lower_end() -> None:
+    instance = SlideInstance(
+        "no slack",
+        1e6,
+        Models.of([LayerTable.of("m", bits=[10**5], flop_per_sample=[10**8])]),
+        Users.of(deadline_s=[0.1], frequency_hz=1e9, spectral_efficiency=1.0),
+    )
+    assert least_shares(instance.compiled).low[0] > 1
+
+
+def test_a_model_that_surely_needs_more_costs_no_hull() -> None:
+    small = LayerTable.of("a", bits=[1000, 1000], flop_per_sample=[10**6, 10**6])
+    large = LayerTable.of("b", bits=[8000, 8000], flop_per_sample=[10**6, 10**6])
+    users = Users.of(
+        deadline_s=[0.01], frequency_hz=1e9, spectral_efficiency=1.0, energy_coefficient=1e-27, energy_j=0.001
+    )
+    alone = least_shares(SlideInstance("one", 1e7, Models.of([small]), users).compiled)
+    both = least_shares(SlideInstance("two", 1e7, Models.of([small, large]), users).compiled)
+    assert alone.hulls == both.hulls > 0
+    assert both.user_high[0] == alone.user_high[0]
