@@ -15,7 +15,7 @@ from edgeopt.solvers.pricebranch import knapsack_kernel, repair_kernel
 from edgeopt.solvers.pricebranch.space import FloatArray, Space, StateArray
 
 NEVER = knapsack_kernel.NEVER
-MOST_CELLS, MOST_IN_ALL = 10**6, 5 * 10**6
+MOST_CELLS, MOST_IN_ALL = 10**6, 2 * 10**7
 """Choices times capacity up to which dynamic programming is cheap: of a bin, and of all together."""
 DIGITS, WORD = 12, 40
 """Binary digits of the prices after the point, and those of the largest scaled profit."""

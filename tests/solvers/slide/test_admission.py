@@ -133,21 +133,31 @@ def test_many_users_are_feasible_in_exact_numbers(energy: bool) -> None:
     assert result.effort["exact_pairs"] == 0
 
 
-def test_where_floats_fit_they_are_given() -> None:
-    """The layers of u0 arrive at once and have exactly the time they need, which only exact numbers see."""
-    instance = SlideInstance(
-        "no slack",
+def flat(deadline_s: float) -> SlideInstance:
+    """Layers without bits of u0 need 8 ms for the energy that there is, whatever the share; the others are easy."""
+    return SlideInstance(
+        "flat",
         1e6,
-        Models.of(
-            [
-                LayerTable.of("a", bits=[0, 1], flop_per_sample=[10**8, 10**8]),
-                LayerTable.of("b", bits=[10**5], flop_per_sample=[10**8]),
-            ]
+        Models.of([LayerTable.of("m", bits=[0, 0, 1000, 1000], flop_per_sample=[10**6] * 4)]),
+        Users.of(
+            deadline_s=[deadline_s, 1.0, 1.0],
+            frequency_hz=1e9,
+            spectral_efficiency=1.0,
+            energy_coefficient=1e-27,
+            energy_j=[0.001, np.inf, np.inf],
         ),
-        Users.of(deadline_s=[0.2, 1.0, 1.0], frequency_hz=1e9, spectral_efficiency=1.0, models=[["a"], ["b"], ["b"]]),
     )
-    result = edgeopt.solve(instance, "slide")
-    assert result.closed
-    assert result.effort["exact_pairs"] == 3
-    assert result.solution.user.tolist() == [0, 1, 2]
-    assert result.solution.exact_share(0) == Fraction(1, 10**5)
+
+
+def test_floats_are_given_where_they_fit_fractions_where_they_do_not() -> None:
+    """Whether u0 can be served only exact numbers see."""
+    without, with_ = (edgeopt.solve(flat(deadline), "slide") for deadline in (0.008 - TICK_S, 0.008))
+    assert without.closed
+    assert with_.closed
+    assert without.effort["exact_pairs"] == with_.effort["exact_pairs"] == 3
+    assert without.solution.user.tolist() == [1, 2]
+    assert isinstance(without.solution.share, np.ndarray)
+    assert with_.solution.user.tolist() == [0, 1, 2]
+    assert with_.solution.exact_share(0) == Fraction(1, 3)
+    for result, deadline in ((without, 0.008 - TICK_S), (with_, 0.008)):
+        assert not edgeopt.violations(flat(deadline), result.solution)

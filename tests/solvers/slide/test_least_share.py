@@ -275,3 +275,61 @@ def test_a_model_that_surely_needs_more_costs_no_hull() -> None:
     both = least_shares(SlideInstance("two", 1e7, Models.of([small, large]), users).compiled)
     assert alone.hulls == both.hulls > 0
     assert both.user_high[0] == alone.user_high[0]
+
+
+def proved(compiled: CompiledSlide) -> int:
+    """Assert that both ends of every pair hold in exact numbers; how many have a finite upper end."""
+    shares = least_shares(compiled)
+    proof = ExchangeProof(-1, shares)
+    finite = 0
+    for pair, user, model in pairs_of(compiled):
+        numbers = compiled.pair(user, model)
+        bound = proof.evidence(pair).bound(numbers)
+        assert bound is None or Fraction(float(min(shares.low[pair], 1e300))) <= bound
+        if shares.high[pair] < math.inf:
+            finite += 1
+            speeds = shares.speeds(np.array([pair]))
+            assert numbers.allows(
+                Fraction(float(shares.high[pair])), None if speeds is None else [Fraction(z) for z in speeds.tolist()]
+            )
+    return finite
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_both_ends_are_proved_where_layers_differ_by_many_digits(seed: int) -> None:
+    """Work from 1 FLOP to 1 TFLOP a layer: what is left of a small difference of large sums is rounding."""
+    count, layers = 60, 10
+    rng = np.random.default_rng(seed)
+    tables = [
+        LayerTable.of(
+            f"m{index}",
+            bits=(10 ** rng.uniform(0, 7, layers)).astype(np.int64),
+            flop_per_sample=(10 ** rng.uniform(0, 12, layers)).astype(np.int64),
+        )
+        for index in range(count)
+    ]
+    speed = rng.uniform(1e9, 3e9, count)
+    full = np.array([table.flop_per_sample.sum() for table in tables]) / speed
+    users = Users.of(
+        deadline_s=np.minimum(full * rng.uniform(1.0, 4.0, count), 1e5),
+        frequency_hz=speed,
+        spectral_efficiency=1.0,
+        energy_coefficient=1e-27,
+        energy_j=full * speed**3 * 1e-27 * rng.uniform(0.05, 1.0, count),
+        models=[[table.name] for table in tables],
+    )
+    compiled = SlideInstance("uneven", 1e7, Models.of(tables), users).compiled
+    assert proved(compiled) > count // 3
+
+
+def test_an_energy_that_no_share_lowers_is_left_to_exact_numbers() -> None:
+    """Layers without bits need all of the time and exactly the budget, whatever the share."""
+    instance = SlideInstance(
+        "flat",
+        1e6,
+        Models.of([LayerTable.of("m", bits=[0, 0, 1000, 1000], flop_per_sample=[10**6] * 4)]),
+        Users.of(
+            deadline_s=[0.008], frequency_hz=1e9, spectral_efficiency=1.0, energy_coefficient=1e-27, energy_j=0.001
+        ),
+    )
+    assert proved(instance.compiled) == 0
