@@ -167,7 +167,7 @@ def _at_problem(data: bytes, where: str, skip: Skip, problem: int | None) -> tup
     name = PurePath(where).name.partition(".")[0] or "instance"
     starts = [0] if skip(tokens.all, 0) == len(tokens) else _several(tokens.all, skip)
     if starts is None:
-        if len(tokens.text.split("\n", 1)[0].split()) == 1:
+        if len(tokens.text.lstrip().split("\n", 1)[0].split()) == 1:
             _hear_what_is_wrong(tokens, skip)
         starts = [0]
         end = skip(tokens.all, 0)
