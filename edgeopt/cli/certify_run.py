@@ -84,7 +84,7 @@ def work(job: Job, say: Callable[[Said], None], listen: Callable[[Progress], Non
     from edgeopt.certify.store import Store
     from edgeopt.cli import rows
     from edgeopt.errors import AssumptionError, BackendError, InstanceError
-    from edgeopt.instances.base import problem
+    from edgeopt.instances.base import digits_of, problem
     from edgeopt.solvers.base import solver as registered
 
     try:
@@ -100,7 +100,7 @@ def work(job: Job, say: Callable[[Said], None], listen: Callable[[Progress], Non
     for name in names:
         key = {
             "digest": instance.digest, "solver": name, "options": job.options, "against": job.against, **job.settings,
-            "version": __version__,
+            "version": __version__, "digits": digits_of(instance),
         }  # fmt: skip
         kept = None if store is None or job.force else store.kept(key)
         if kept is not None:

@@ -98,3 +98,29 @@ def test_export(run: Any, gap: Path, single: Path, tmp_path: Path) -> None:
     assert gzip.decompress((tmp_path / "single.lp.gz").read_bytes()).count(b"x1") > 0
     for wrong in (["-o", tmp_path / "x.json"], ["-o", target, "--form", "square"], []):
         assert run("export", single, *wrong).code == 2
+
+
+def test_values_are_in_the_units_of_the_file(run: Any, tmp_path: Path) -> None:
+    """The second problem of OR-Library's mknap1 has the published optimum 8706.1; the integers count tenths."""
+    path = tmp_path / "tenths.txt"
+    path.write_text("3 1 8706.1\n 8000.1 706 600.1\n 1 1 2\n 2\n")
+    words = [path, "--solver", "highs", "--json"]
+    (row,) = run("solve", *words).rows
+    assert (row["value"], row["bound"], row["ratio"]) == (8706.1, 8706.1, 1.0)
+    out = tmp_path / "out"
+    for note in ("", "kept"):
+        (row,) = run("certify", *words, "--out", out, "--against", "close").rows
+        assert (row["value"], row["bound"], row["evidence"], row["message"]) == (8706.1, 8706.1, "proved", note)
+        assert row["reference"] in (8706.1, None)
+    (checked,) = run("check", path, row["certificate"], "--json").rows
+    assert (checked["value"], checked["bound"]) == (8706.1, 8706.1)
+    assert " 8706.1 " in run("solve", path, "--solver", "close").out
+    assert run("solve", path, "--solver", "close", "-o", tmp_path / "result.json").code == 0
+    ran = run("check", path, tmp_path / "result.json")
+    assert (ran.code, ran.out) == (0, "tenths: close 8706.1 (checked), optimal (proved): ratio 1\n")
+
+
+def test_whole_values_stay_whole_numbers(run: Any, tmp_path: Path) -> None:
+    path = tmp_path / "halves.txt"
+    path.write_text("2 1 0\n 1.5 2.5\n 1 1\n 2\n")
+    assert '"value": 4,' in run("solve", path, "--format", "orlib-mknap", "--solver", "brute-force", "--json").out
