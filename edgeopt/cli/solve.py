@@ -55,8 +55,11 @@ def solve(
         _check_target(output)
     written: set[Path] = set()
     outcome = Outcome()
+    found = reading.instances(files, outcome)
     with rows.printing(as_json) as printer:
-        for file, instance in reading.instances(files, outcome):
+        for file, instance in found:
+            if written and output is not None and not output.is_dir():
+                raise InstanceError(f"{file} holds several instances: --output must be a directory that exists")
             try:
                 with ProgressPrinter(instance.name) as progress:
                     result = base.solve(
@@ -83,8 +86,8 @@ def solve(
                     target = target.with_name(f"{_stem(file)}.{instance.digest[:8]}.result.json")
                 write_result(instance, result, target)
                 written.add(target)
-            if result.termination is Termination.INTERRUPTED and several:
-                outcome.interrupted = True
+            if result.termination is Termination.INTERRUPTED:
+                outcome.interrupted = next(found, None) is not None
                 break
     outcome.exit()
 

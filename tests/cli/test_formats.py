@@ -48,6 +48,28 @@ def test_pick_and_problem_are_options(run: Any, tmp_path: Path) -> None:
         assert says in ran.err
 
 
+def test_every_problem_of_a_file_with_several(run: Any, tmp_path: Path) -> None:
+    path, bad, out = tmp_path / "two", tmp_path / "bad", tmp_path / "out"
+    path.write_text(f"2\n{GAP}{GAP.replace('4 1 7', '9 9 9')}")
+    bad.write_text(f"3\n{GAP}{GAP.replace('6 4', '-6 4')}{GAP}")
+    words = ["--solver", "brute-force", "--json", "--sense", "min"]
+    for verb in ("solve", "certify"):
+        ran = run(verb, path, *words)
+        assert (ran.code, ran.err) == (0, "")
+        assert [(row["instance"], row["value"]) for row in ran.rows] == [("two-1", 6), ("two-2", 12)]
+        ran = run(verb, bad, *words)
+        assert (ran.code, [row["instance"] for row in ran.rows]) == (2, ["bad-1", "bad-3"])
+        assert ran.err.count("error: ") == 1
+    for note in ("", "kept"):
+        ran = run("certify", path, *words, "--out", out, "--jobs", 2)
+        assert [(row["instance"], row["message"]) for row in ran.rows] == [("two-1", note), ("two-2", note)]
+    assert run("solve", path, *words, "-o", out).code == 0
+    assert len(list(out.glob("two*.result.json"))) == 2
+    ran = run("solve", path, *words, "-o", tmp_path / "one.json")
+    assert ran.code == 2
+    assert "must be a directory" in ran.err
+
+
 def test_options_for_files_that_take_none(run: Any, single: Path, gap: Path) -> None:
     ran = run("solve", single, "--sense", "min")
     assert ran.code == 2

@@ -11,7 +11,7 @@ from pathlib import PurePath
 
 import numpy as np
 
-from edgeopt.errors import InstanceError
+from edgeopt.errors import InstanceError, SeveralInstancesError
 from edgeopt.instances.assignment.instance import AssignmentInstance, Pick, Sense
 from edgeopt.instances.assignment.tokens import Tokens, count_of, whole
 
@@ -175,7 +175,9 @@ def _at_problem(data: bytes, where: str, skip: Skip, problem: int | None) -> tup
             tokens.at = end
             tokens.end()
     if problem is None and len(starts) > 1:
-        raise InstanceError(f"{where}: holds {len(starts)} problems: choose one with problem = 1 to {len(starts)}")
+        raise SeveralInstancesError(
+            f"{where}: holds {len(starts)} problems: choose one with problem = 1 to {len(starts)}", len(starts)
+        )
     if problem is not None and not 1 <= problem <= len(starts):
         raise InstanceError(f"{where}: problem = {problem}: must be from 1 to {len(starts)}")
     tokens.at = starts[(problem or 1) - 1]
