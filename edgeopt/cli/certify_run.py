@@ -83,8 +83,9 @@ def work(job: Job, say: Callable[[Said], None], listen: Callable[[Progress], Non
     from edgeopt import __version__
     from edgeopt.certify.store import Store
     from edgeopt.cli import rows
-    from edgeopt.errors import AssumptionError, BackendError, InstanceError, SeveralInstancesError
+    from edgeopt.errors import AssumptionError, BackendError, InstanceError, SeveralInstancesError, UnknownNameError
     from edgeopt.instances.base import digits_of, problem
+    from edgeopt.solvers.base import known_somewhere
     from edgeopt.solvers.base import solver as registered
 
     try:
@@ -96,8 +97,14 @@ def work(job: Job, say: Callable[[Said], None], listen: Callable[[Progress], Non
         say(Said(refused=str(error)))
         return True
     names = job.names or (problem(instance.problem).default_solver,)
-    for name in [*names, *(job.against or ())]:
-        registered(instance.problem, name)
+    try:
+        for name in [*names, *(job.against or ())]:
+            registered(instance.problem, name)
+    except UnknownNameError as error:
+        if not known_somewhere(name):
+            raise
+        say(Said(refused=f"{job.file}: {error}"))
+        return True
     store = None if job.out is None else Store(job.out)
     known: dict[str, Result] = {}
     for name in names:

@@ -42,7 +42,7 @@ def solve(
     """Run a solver; the answer is checked exactly. Ctrl-C returns the best so far."""
     from edgeopt.cli import rows
     from edgeopt.cli.progress import ProgressPrinter
-    from edgeopt.errors import AssumptionError, BackendError
+    from edgeopt.errors import AssumptionError, BackendError, UnknownNameError
     from edgeopt.instances.result_file import write_result
     from edgeopt.result import Termination
     from edgeopt.solvers import base
@@ -73,6 +73,11 @@ def solve(
                     )
             except AssumptionError as error:
                 outcome.refuse(error)
+                continue
+            except UnknownNameError as error:
+                if solver is None or not base.known_somewhere(solver):
+                    raise
+                outcome.refuse(f"{file}: {error}")
                 continue
             except BackendError as error:
                 outcome.refuse(BackendError(f"{file}: {error}"))

@@ -96,6 +96,11 @@ def solver(problem_name: str, name: str) -> SolverInfo:
     return known[name]
 
 
+def known_somewhere(name: str) -> bool:
+    """Whether some problem has a solver of that name."""
+    return any(name in solvers(problem_name) for problem_name in problem_names())
+
+
 @dataclass(frozen=True, slots=True)
 class Progress:
     """A report from inside a running solver."""
