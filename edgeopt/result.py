@@ -5,12 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from fractions import Fraction
 from typing import Any
 
+MOST_SHOWN = 12
+"""Longest decimal number that is shown as it is."""
 
-def number(value: float) -> str:
-    """A value in words: whole numbers with all their digits."""
-    return str(int(value)) if value == value // 1 else f"{value:.6g}"
+
+def amount(value: float, digits: int = 0) -> float:
+    """A value that counts in units of ``10**-digits`` as the number that it stands for, whole or the nearest float."""
+    if not digits:
+        return value
+    exact = Fraction(value) / 10**digits
+    return int(exact) if exact.denominator == 1 else float(exact)
+
+
+def number(value: float, digits: int = 0) -> str:
+    """A value that counts in units of ``10**-digits`` in words: all digits, if they are not too many."""
+    value = amount(value, digits)
+    if value == value // 1:
+        return str(int(value))
+    return repr(value) if len(repr(value)) <= MOST_SHOWN else f"{value:.6g}"
 
 
 class ValueEvidence(StrEnum):
@@ -112,6 +127,9 @@ class Result:
         What went wrong, if anything did.
     guarantee : str or None
         Ratio that theory promises of this run, where its options decide it.
+    digits : int
+        Value and bound count in units of ``10**-digits``: the digits after the point that an instance file had.
+        Printed is what they stand for.
     """
 
     problem: str
@@ -131,6 +149,7 @@ class Result:
     proof: Any | None = None
     message: str = ""
     guarantee: str | None = None
+    digits: int = 0
 
     @property
     def evidence(self) -> str | None:
@@ -150,14 +169,13 @@ class Result:
         if self.value is None:
             text = f"{self.solver}: no solution ({self.termination})"
         else:
-            text = f"{self.solver} {number(self.value)} ({self.value_evidence})"
+            text = f"{self.solver} {number(self.value, self.digits)} ({self.value_evidence})"
         if self.bound is not None:
             if self.closed:
                 text += f", optimal ({self.bound_evidence})"
             else:
-                text += (
-                    f" of at {'most' if self.sense == 'max' else 'least'} {number(self.bound)} ({self.bound_evidence})"
-                )
+                side = "most" if self.sense == "max" else "least"
+                text += f" of at {side} {number(self.bound, self.digits)} ({self.bound_evidence})"
         if self.termination is not Termination.COMPLETE and self.value is not None:
             text += f", stopped: {self.termination}"
         return f"{text}, {self.seconds:.3g} s" + (f"; {self.message}" if self.message else "")

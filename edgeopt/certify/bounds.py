@@ -80,12 +80,12 @@ def agreed(audits: Sequence[tuple[Result, Audit]]) -> list[Bound]:
 
 
 def _engine(info: SolverInfo, result: Result) -> Any:
-    """What a solver's word rests on: its module, or the program that it was told to run."""
+    """What a solver's word rests on: the outside program that it runs or is told to run, else its module."""
     factory = str(result.options.get("factory", ""))
-    for module in ("highs", "cpsat"):
-        if module in factory:
-            return f"edgeopt.solvers.{module}"
     home = info.load.partition(":")[0] if isinstance(info.load, str) else info.load
+    for engine in ("highs", "cpsat", "scip"):
+        if any(engine in str(word) for word in (factory, info.name, home)):
+            return engine
     return (home, factory) if factory else home
 
 

@@ -228,9 +228,11 @@ def matches(made: Certificate, instance: Instance) -> list[str]:
     named = {"problem": content["problem"], **{key: content["instance"][key] for key in ("name", "digest")}}
     own = {"problem": instance.problem, "name": instance.name, "digest": instance.digest}
     found += [f"{key} is {named[key]!r}, the instance's is {own[key]!r}" for key in own if named[key] != own[key]]
+    if instance.problem != content["problem"]:
+        return found
     compiled = parts(instance).stated(instance)
     for field, value in compiled.items():
-        stated = content["program"][field]
+        stated = content["program"].get(field)
         if stated != value:
             found.append(f"program.{field} is not what the instance compiles to{_place(stated, value)}")
     return found

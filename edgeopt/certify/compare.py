@@ -14,7 +14,7 @@ from edgeopt.certify.certificate import Certificate, write_certificate
 from edgeopt.certify.proved import prove
 from edgeopt.errors import AssumptionError, BackendError, InstanceError
 from edgeopt.instances.base import Instance, problem, sense_of
-from edgeopt.result import BoundEvidence, Result, Termination, ValueEvidence, number
+from edgeopt.result import BoundEvidence, Result, Termination, ValueEvidence, amount, number
 from edgeopt.solvers.base import Control, Progress, solve, solver
 
 
@@ -27,7 +27,7 @@ class Comparison:
     result : Result
         The certified side, as the solver handed it out.
     value, value_evidence
-        Its objective as recomputed here; ``checked`` iff nothing is broken.
+        Its objective as recomputed here, in the units of the result; ``checked`` iff nothing is broken.
     bound, bound_evidence, bound_source
         The tightest bound that no checked solution refutes, with the strongest label it has; all None
         without one.
@@ -91,17 +91,18 @@ class Comparison:
         return None if self.value_evidence is None else str(self.value_evidence)
 
     def __str__(self) -> str:
-        solver_name, sense = self.result.solver, self.result.sense
+        solver_name, sense, digits = self.result.solver, self.result.sense, self.result.digits
         if self.value is None:
             text = f"{solver_name}: no solution ({self.result.termination})"
         else:
-            text = f"{solver_name} {number(self.value)} ({self.value_evidence})"
+            text = f"{solver_name} {number(self.value, digits)} ({self.value_evidence})"
         if self.bound is None:
             text += ", no bound"
         elif self.ratio == 1:
             text += f", optimal ({self.bound_evidence})"
         else:
-            text += f" of at {'most' if sense == 'max' else 'least'} {number(self.bound)} ({self.bound_evidence})"
+            side = "most" if sense == "max" else "least"
+            text += f" of at {side} {number(self.bound, digits)} ({self.bound_evidence})"
         if self.ratio is not None:
             text += f": ratio {'' if self.ratio == 1 else '>= '}{rounded_down(self.ratio)}"
         if self.guarantee is not None and self.guarantee != 1:
@@ -177,7 +178,7 @@ def certify(
     known_results = [replace(known, sense=sense_of(instance)) for known in (result, *references)]
     audits = [(known, audit(instance, known)) for known in known_results]
     announce = progress or (lambda report: None)
-    announce(Progress("proof", 0.0, audits[0][1].checked, None))
+    announce(Progress("proof", 0.0, _amount(audits[0][1].checked, result), None))
     proof, interrupted = _proof(instance, audits, time_limit, file)
     if names is None:
         met = proof.certificate is not None and audits[0][1].checked == proof.certificate.bound
@@ -187,7 +188,7 @@ def certify(
     for name in names:
         if interrupted or name in [known.solver for known, _ in audits]:
             continue
-        announce(Progress(name, 0.0, None, proof.bound))
+        announce(Progress(name, 0.0, None, _amount(proof.bound, result)))
         try:
             reference = solve(instance, name, **settings)
         except (AssumptionError, BackendError) as error:
@@ -198,6 +199,10 @@ def certify(
     if not interrupted and any(known.proof is not None for known, _ in audits[known_proofs:]):
         proof, interrupted = _proof(instance, audits, time_limit, file)
     return replace(_compared(audits, proof, notes), interrupted=interrupted)
+
+
+def _amount(value: float | None, result: Result) -> float | None:
+    return None if value is None else amount(value, result.digits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +266,7 @@ def _compared(audits: Sequence[tuple[Result, Audit]], proof: _Proof, notes: list
     bound = best(sense, bounds)
     firmest = best(sense, [item for item in bounds if item.evidence is BoundEvidence.PROVED])
     if bound is not None and firmest is not None and bound.evidence is not BoundEvidence.PROVED:
-        notes.append(f"proved: at {'most' if sense == 'max' else 'least'} {number(firmest.value)}")
+        notes.append(f"proved: at {'most' if sense == 'max' else 'least'} {number(firmest.value, result.digits)}")
     ratio = None if bound is None or own.checked is None else quality(sense, own.checked, bound.value)
     leader = _leader(sense, audits[1:])
     guarantee = _guarantee(result)

@@ -14,6 +14,7 @@ from edgeopt.certify.verify import certificate as verifier
 from edgeopt.certify.verify.reading import Refuted, Unreadable, parsed, unpacked
 from edgeopt.errors import InstanceError
 from edgeopt.instances.base import Instance
+from edgeopt.result import amount
 
 LOG = "certify.jsonl"
 """A JSON object a line: ``key`` says what was run, ``row`` what came of it. The last one of a key counts."""
@@ -114,5 +115,6 @@ class Store:
             return False
         claim = content["claim"]
         about = (content["instance"]["digest"], content["producer"].get("solver")) == (key["digest"], key["solver"])
-        bound_too = row.get("evidence") != "proved" or claim["bound"] == row.get("bound")
-        return about and claim["value"] == row.get("value") and bound_too
+        value, bound = (amount(n, key["digits"]) if isinstance(n, int) else n for n in (claim["value"], claim["bound"]))
+        bound_too = row.get("evidence") != "proved" or bound == row.get("bound")
+        return about and value == row.get("value") and bound_too

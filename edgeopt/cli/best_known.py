@@ -85,9 +85,9 @@ def _all_known(names: Sequence[str]) -> None:
     """Each name must be a solver of some problem; which instances it takes is another question."""
     from edgeopt.errors import UnknownNameError
     from edgeopt.instances.base import problem_names
-    from edgeopt.solvers.base import solvers
+    from edgeopt.solvers.base import known_somewhere, solvers
 
-    known = {name for problem in problem_names() for name in solvers(problem)}
     for name in names:
-        if name not in known:
+        if not known_somewhere(name):
+            known = {other for problem in problem_names() for other in solvers(problem)}
             raise UnknownNameError(f"no solver {name!r}; there are: {', '.join(sorted(known))}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,29 +78,39 @@ def run(job: Job, seconds: float | None, emit: Callable[[Said | Progress], None]
     work(job, emit, emit)
 
 
-def work(job: Job, say: Callable[[Said], None], listen: Callable[[Progress], None]) -> None:
-    """A row a solver; whatever has run on this instance is not run again."""
+def work(job: Job, say: Callable[[Said], None], listen: Callable[[Progress], None]) -> bool:
+    """A row a solver; whatever has run on this instance is not run again. False if the user has ended it."""
     from edgeopt import __version__
     from edgeopt.certify.store import Store
     from edgeopt.cli import rows
-    from edgeopt.errors import AssumptionError, BackendError, InstanceError
-    from edgeopt.instances.base import problem
+    from edgeopt.errors import AssumptionError, BackendError, InstanceError, SeveralInstancesError, UnknownNameError
+    from edgeopt.instances.base import digits_of, problem
+    from edgeopt.solvers.base import known_somewhere
     from edgeopt.solvers.base import solver as registered
 
     try:
         instance = job.reading.read(job.file)
+    except SeveralInstancesError as error:
+        parts = (replace(job, reading=job.reading.numbered(number)) for number in range(1, error.count + 1))
+        return all(work(part, say, listen) for part in parts)
     except InstanceError as error:
         say(Said(refused=str(error)))
-        return
+        return True
     names = job.names or (problem(instance.problem).default_solver,)
-    for name in [*names, *(job.against or ())]:
-        registered(instance.problem, name)
+    try:
+        for name in [*names, *(job.against or ())]:
+            registered(instance.problem, name)
+    except UnknownNameError as error:
+        if not known_somewhere(name):
+            raise
+        say(Said(refused=f"{job.file}: {error}"))
+        return True
     store = None if job.out is None else Store(job.out)
     known: dict[str, Result] = {}
     for name in names:
         key = {
             "digest": instance.digest, "solver": name, "options": job.options, "against": job.against, **job.settings,
-            "version": __version__,
+            "version": __version__, "digits": digits_of(instance),
         }  # fmt: skip
         kept = None if store is None or job.force else store.kept(key)
         if kept is not None:
@@ -121,7 +131,8 @@ def work(job: Job, say: Callable[[Said], None], listen: Callable[[Progress], Non
         say(Said(row, interrupted=comparison.interrupted, record=None if path is None else {"key": key, "row": row}))
         known.update((result.solver, result) for result in (comparison.result, *comparison.references))
         if comparison.interrupted:
-            return
+            return False
+    return True
 
 
 def _comparison(

@@ -72,7 +72,7 @@ def _certificate(file: Path, instance: Any, path: Path) -> tuple[Row, str]:
     from edgeopt.certify.verify.reading import Refuted, Unreadable, parsed, unpacked
     from edgeopt.cli import rows
     from edgeopt.errors import InstanceError
-    from edgeopt.instances.base import sense_of, violations
+    from edgeopt.instances.base import digits_of, sense_of, violations
 
     row = rows.row(instance=instance.name, file=str(file), problem=instance.problem, certificate=str(path))
     try:
@@ -93,8 +93,10 @@ def _certificate(file: Path, instance: Any, path: Path) -> tuple[Row, str]:
     ratio = None
     if made.value is not None and made.bound is not None:
         ratio = quality(sense_of(instance), made.value, made.bound)
+    digits = digits_of(instance)
     row |= {
-        "solver": content["producer"].get("solver"), "value": made.value, "bound": made.bound, "bound_source": "proof",
+        "solver": content["producer"].get("solver"), "value": rows.stands_for(made.value, digits),
+        "bound": rows.stands_for(made.bound, digits), "bound_source": "proof",
         "value_evidence": None if made.value is None else "checked", "ratio": rows.below(ratio), "evidence": "proved",
     }  # fmt: skip
     return row, f"{instance.name}: {verdict}"

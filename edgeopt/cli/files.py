@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
 from edgeopt.cli.options import parameter, with_options
-from edgeopt.errors import InstanceError, UnknownNameError
+from edgeopt.errors import InstanceError, SeveralInstancesError, UnknownNameError
 
 if TYPE_CHECKING:
     from edgeopt.cli.guard import Outcome
@@ -67,14 +67,24 @@ class Reading:
             yield from found
 
     def instances(self, paths: Sequence[Path], outcome: Outcome) -> Iterator[tuple[Path, Any]]:
-        """Each file with the instance read from it; what cannot be read is reported, and the rest goes on."""
+        """Each file with each instance in it; what cannot be read is reported, and the rest goes on."""
         for file in self.files(paths, outcome):
-            try:
-                instance = self.read(file)
-            except InstanceError as error:
-                outcome.refuse(error)
-                continue
+            yield from self._of_file(file, outcome)
+
+    def _of_file(self, file: Path, outcome: Outcome) -> Iterator[tuple[Path, Any]]:
+        try:
+            instance = self.read(file)
+        except SeveralInstancesError as error:
+            for number in range(1, error.count + 1):
+                yield from self.numbered(number)._of_file(file, outcome)
+        except InstanceError as error:
+            outcome.refuse(error)
+        else:
             yield file, instance
+
+    def numbered(self, number: int) -> Reading:
+        """How one of the instances in a file that holds several is read."""
+        return replace(self, options={**self.options, "problem": number})
 
     def _may_be_instance(self, path: Path) -> bool:
         """Whether a file in a directory is an instance or a broken one, rather than a result or something else."""
@@ -110,7 +120,7 @@ FORMAT_OPTIONS = (
     parameter("format", str, metavar="NAME", help="Published format of the files; guessed from their content without."),
     parameter("sense", str, metavar="[max|min]", help="Of a format that leaves it open."),
     parameter("pick", str, metavar="[at-most-one|exactly-one]", help="Of a format that leaves it open."),
-    parameter("problem", int, metavar="K", help="Which problem of a file with several, from 1."),
+    parameter("problem", int, metavar="K", help="Which problem of a file with several, from 1; all without."),
 )
 """Options for reading the formats of others; together they are all that the formats take."""
 

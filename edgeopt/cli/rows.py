@@ -44,9 +44,9 @@ def of_result(file: Path, result: Result) -> Row:
         ratio = quality(result.sense, result.value, result.bound)
     return row(
         **_of_solver(file, result),
-        value=result.value,
+        value=stands_for(result.value, result.digits),
         value_evidence=_text(result.value_evidence),
-        bound=result.bound,
+        bound=stands_for(result.bound, result.digits),
         bound_source=None if result.bound is None else result.solver,
         ratio=below(ratio),
         evidence=result.evidence,
@@ -56,15 +56,16 @@ def of_result(file: Path, result: Result) -> Row:
 
 def of_comparison(file: Path, comparison: Comparison) -> Row:
     """What exact checks and the best bound say."""
+    digits = comparison.result.digits
     return row(
         **_of_solver(file, comparison.result),
-        value=comparison.value,
+        value=stands_for(comparison.value, digits),
         value_evidence=_text(comparison.value_evidence),
-        bound=comparison.bound,
+        bound=stands_for(comparison.bound, digits),
         bound_source=comparison.bound_source,
         ratio=below(comparison.ratio),
         evidence=comparison.evidence,
-        reference=comparison.reference,
+        reference=stands_for(comparison.reference, digits),
         reference_solver=comparison.reference_solver,
         guarantee=_text(comparison.guarantee),
         guarantee_holds=comparison.guarantee_holds,
@@ -82,6 +83,13 @@ def _of_solver(file: Path, result: Result) -> Row:
         "termination": str(result.termination),
         "seconds": result.seconds,
     }
+
+
+def stands_for(value: float | None, digits: int) -> float | None:
+    """A value or bound as the number that it stands for; see `edgeopt.result.Result.digits`."""
+    from edgeopt.result import amount
+
+    return None if value is None else amount(value, digits)
 
 
 def _text(value: object) -> str | None:

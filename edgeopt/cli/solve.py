@@ -42,7 +42,7 @@ def solve(
     """Run a solver; the answer is checked exactly. Ctrl-C returns the best so far."""
     from edgeopt.cli import rows
     from edgeopt.cli.progress import ProgressPrinter
-    from edgeopt.errors import AssumptionError, BackendError
+    from edgeopt.errors import AssumptionError, BackendError, UnknownNameError
     from edgeopt.instances.result_file import write_result
     from edgeopt.result import Termination
     from edgeopt.solvers import base
@@ -55,8 +55,11 @@ def solve(
         _check_target(output)
     written: set[Path] = set()
     outcome = Outcome()
+    found = reading.instances(files, outcome)
     with rows.printing(as_json) as printer:
-        for file, instance in reading.instances(files, outcome):
+        for file, instance in found:
+            if written and output is not None and not output.is_dir():
+                raise InstanceError(f"{file} holds several instances: --output must be a directory that exists")
             try:
                 with ProgressPrinter(instance.name) as progress:
                     result = base.solve(
@@ -71,6 +74,11 @@ def solve(
             except AssumptionError as error:
                 outcome.refuse(error)
                 continue
+            except UnknownNameError as error:
+                if solver is None or not base.known_somewhere(solver):
+                    raise
+                outcome.refuse(f"{file}: {error}")
+                continue
             except BackendError as error:
                 outcome.refuse(BackendError(f"{file}: {error}"))
                 continue
@@ -83,8 +91,8 @@ def solve(
                     target = target.with_name(f"{_stem(file)}.{instance.digest[:8]}.result.json")
                 write_result(instance, result, target)
                 written.add(target)
-            if result.termination is Termination.INTERRUPTED and several:
-                outcome.interrupted = True
+            if result.termination is Termination.INTERRUPTED:
+                outcome.interrupted = next(found, None) is not None
                 break
     outcome.exit()
 

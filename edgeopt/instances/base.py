@@ -148,6 +148,11 @@ def sense_of(instance: Instance) -> str:
     return own or problem(instance.problem).sense
 
 
+def digits_of(instance: Instance) -> int:
+    """Digits ``d`` after the point that its file had: values and bounds then count in units of ``10**-d``."""
+    return getattr(instance, "profit_digits", 0)
+
+
 def violations(instance: Instance, solution: Any) -> list[Violation]:
     """Every constraint that a solution breaks, from the raw fields in exact arithmetic.
 

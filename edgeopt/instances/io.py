@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import inspect
 import io
@@ -92,14 +93,14 @@ def _guess(data: bytes, where: str) -> str | None:
     fitting = [name for name, form in text_formats().items() if form.fits(data)]
     if len(fitting) > 1:
         raise InstanceError(f"{where}: may be {' or '.join(fitting)}; say which with the format")
-    if not fitting and data.lstrip()[:1].isdigit():
+    if not fitting and re.match(rb"\s*(\d|#|//)", data):
         formats = ", ".join(text_formats())
         raise InstanceError(f"{where}: numbers in none of the formats {formats}; name the format to hear what is wrong")
     return fitting[0] if fitting else None
 
 
 def read_bytes(path: str | os.PathLike[str]) -> bytes:
-    """Content of a file, unpacked when it is gzip.
+    """Content of a file, unpacked when it is gzip, without the mark that some programs put before UTF-8.
 
     Raises
     ------
@@ -108,7 +109,7 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
     """
     try:
         data = Path(path).read_bytes()
-        return gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
+        return (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data).removeprefix(codecs.BOM_UTF8)
     except OSError as error:
         raise InstanceError(f"{os.fspath(path)}: {error.strerror or error}") from error
     except EOFError as error:

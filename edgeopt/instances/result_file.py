@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from edgeopt.errors import InstanceError
-from edgeopt.instances.base import Instance, problem, sense_of
+from edgeopt.instances.base import Instance, digits_of, problem, sense_of
 from edgeopt.instances.io import decode_json, read_bytes, write_bytes
 from edgeopt.result import BoundEvidence, Result, Termination, ValueEvidence
 
@@ -130,4 +130,5 @@ def read_result(instance: Instance, path: str | os.PathLike[str]) -> Result:
         options=content.options,
         message=content.message,
         guarantee=content.guarantee,
+        digits=digits_of(instance),
     )

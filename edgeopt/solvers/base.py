@@ -18,8 +18,8 @@ from types import FrameType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from edgeopt.errors import BackendError, EdgeoptError, InstanceError, UnknownNameError
-from edgeopt.instances.base import Instance, problem, problem_names, sense_of
-from edgeopt.result import Answer, BoundEvidence, Result, Termination, ValueEvidence, number
+from edgeopt.instances.base import Instance, digits_of, problem, problem_names, sense_of
+from edgeopt.result import Answer, BoundEvidence, Result, Termination, ValueEvidence, amount, number
 
 SolverFunction = Callable[..., Answer]
 
@@ -96,6 +96,11 @@ def solver(problem_name: str, name: str) -> SolverInfo:
     return known[name]
 
 
+def known_somewhere(name: str) -> bool:
+    """Whether some problem has a solver of that name."""
+    return any(name in solvers(problem_name) for problem_name in problem_names())
+
+
 @dataclass(frozen=True, slots=True)
 class Progress:
     """A report from inside a running solver."""
@@ -132,6 +137,8 @@ class Control:
         Hears every `report`.
     thread : int
         The thread that solves, whose excused time does not count.
+    digits : int
+        See `edgeopt.result.Result`; reports are of what the numbers stand for.
     """
 
     solver: str = ""
@@ -143,6 +150,7 @@ class Control:
     thread: int = field(default_factory=threading.get_ident)
     started: float = field(init=False)
     interrupted: bool = False
+    digits: int = 0
 
     def __post_init__(self) -> None:
         self.started = self._clock()
@@ -169,7 +177,8 @@ class Control:
     def report(self, value: float | None, bound: float | None = None) -> None:
         """Tell the listener the incumbent's value and the bound."""
         if self.listener is not None:
-            self.listener(Progress(self.solver, self.seconds(), value, bound))
+            shown, least = (None if known is None else amount(known, self.digits) for known in (value, bound))
+            self.listener(Progress(self.solver, self.seconds(), shown, least))
 
 
 @contextmanager
@@ -253,7 +262,7 @@ def solve(
     function = info.function()
     if options:
         _check_options(info, function, options)
-    control = Control(info.name, time_limit, seed, workers, start, progress)
+    control = Control(info.name, time_limit, seed, workers, start, progress, digits=digits_of(instance))
     with _interruptible(control):
         answer = function(instance, control, **options)
     seconds = control.seconds()
@@ -377,6 +386,7 @@ def checked(
         proof=answer.proof,
         message="; ".join(filter(None, [answer.message, *refuted])),
         guarantee=answer.guarantee,
+        digits=digits_of(instance),
     )
 
 

@@ -460,3 +460,12 @@ def test_one_engine_by_two_names_does_not_agree_with_itself() -> None:
     assert not agreed([(result, audit(instance, result)) for result in (one, two)])
     (found,) = agreed([(result, audit(instance, result)) for result in (one, other)])
     assert found.value == one.value
+
+
+def test_another_model_on_the_same_engine_does_not_agree() -> None:
+    instance = eo.generate("slide", seed=1)
+    one = eo.solve(instance, "slide")
+    results = [replace(one, solver=name) for name in ("highs", "joint-highs", "cpsat")]
+    pairs = [(result, audit(instance, result)) for result in results]
+    assert not agreed(pairs[:2])
+    assert [found.source for found in agreed(pairs)] == ["highs and cpsat"]

@@ -216,3 +216,11 @@ def test_check_compares_with_the_instance(run: Any, made: Path, single: Path, se
     assert run("check", single, tampered(made, tmp_path / "worse.json")).code == 1
     (tmp_path / "broken.json").write_text('{"edgeopt": "certificate"')
     assert run("check", single, tmp_path / "broken.json").code == 2
+
+
+def test_a_certificate_of_another_problem_is_not_about_the_instance(run: Any, made: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.json"
+    eo.write(eo.generate("slide", seed=1, users=4), other)
+    ran = run("check", other, made)
+    assert ran.code == 1
+    assert "problem is 'batching', the instance's is 'slide'" in ran.err

@@ -110,3 +110,16 @@ def test_ratio_in_json_is_not_above_the_exact_one(run: Any, several: Path, stub:
     row = run("certify", several, "--solver", "three", "--json").rows[0]
     assert Fraction(row["ratio"]) <= Fraction(row["value"], row["bound"])
     assert row["ratio"] == pytest.approx(row["value"] / row["bound"])
+
+
+def test_a_solver_of_another_problem_passes_over_the_file(run: Any, single: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.json"
+    eo.write(eo.generate("assignment", seed=1, items=6, bins=2), other)
+    for verb in ("solve", "certify"):
+        ran = run(verb, other, single, "--solver", "gah", "--json")
+        assert (ran.code, [row["instance"] for row in ran.rows]) == (2, ["single"])
+        assert f"{other}: no solver 'gah' for assignment" in ran.err
+        ran = run(verb, other, single, "--solver", "gha", "--json")
+        assert (ran.code, ran.out, ran.err.count("no solver 'gha'")) == (2, "", 1)
+    ran = run("certify", single, other, "--against", "next-bin", "--solver", "highs", "--json")
+    assert (ran.code, len(ran.rows)) == (2, 1)

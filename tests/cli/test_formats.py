@@ -48,6 +48,28 @@ def test_pick_and_problem_are_options(run: Any, tmp_path: Path) -> None:
         assert says in ran.err
 
 
+def test_every_problem_of_a_file_with_several(run: Any, tmp_path: Path) -> None:
+    path, bad, out = tmp_path / "two", tmp_path / "bad", tmp_path / "out"
+    path.write_text(f"2\n{GAP}{GAP.replace('4 1 7', '9 9 9')}")
+    bad.write_text(f"3\n{GAP}{GAP.replace('6 4', '-6 4')}{GAP}")
+    words = ["--solver", "brute-force", "--json", "--sense", "min"]
+    for verb in ("solve", "certify"):
+        ran = run(verb, path, *words)
+        assert (ran.code, ran.err) == (0, "")
+        assert [(row["instance"], row["value"]) for row in ran.rows] == [("two-1", 6), ("two-2", 12)]
+        ran = run(verb, bad, *words)
+        assert (ran.code, [row["instance"] for row in ran.rows]) == (2, ["bad-1", "bad-3"])
+        assert ran.err.count("error: ") == 1
+    for note in ("", "kept"):
+        ran = run("certify", path, *words, "--out", out, "--jobs", 2)
+        assert [(row["instance"], row["message"]) for row in ran.rows] == [("two-1", note), ("two-2", note)]
+    assert run("solve", path, *words, "-o", out).code == 0
+    assert len(list(out.glob("two*.result.json"))) == 2
+    ran = run("solve", path, *words, "-o", tmp_path / "one.json")
+    assert ran.code == 2
+    assert "must be a directory" in ran.err
+
+
 def test_options_for_files_that_take_none(run: Any, single: Path, gap: Path) -> None:
     ran = run("solve", single, "--sense", "min")
     assert ran.code == 2
@@ -98,3 +120,29 @@ def test_export(run: Any, gap: Path, single: Path, tmp_path: Path) -> None:
     assert gzip.decompress((tmp_path / "single.lp.gz").read_bytes()).count(b"x1") > 0
     for wrong in (["-o", tmp_path / "x.json"], ["-o", target, "--form", "square"], []):
         assert run("export", single, *wrong).code == 2
+
+
+def test_values_are_in_the_units_of_the_file(run: Any, tmp_path: Path) -> None:
+    """The second problem of OR-Library's mknap1 has the published optimum 8706.1; the integers count tenths."""
+    path = tmp_path / "tenths.txt"
+    path.write_text("3 1 8706.1\n 8000.1 706 600.1\n 1 1 2\n 2\n")
+    words = [path, "--solver", "highs", "--json"]
+    (row,) = run("solve", *words).rows
+    assert (row["value"], row["bound"], row["ratio"]) == (8706.1, 8706.1, 1.0)
+    out = tmp_path / "out"
+    for note in ("", "kept"):
+        (row,) = run("certify", *words, "--out", out, "--against", "close").rows
+        assert (row["value"], row["bound"], row["evidence"], row["message"]) == (8706.1, 8706.1, "proved", note)
+        assert row["reference"] in (8706.1, None)
+    (checked,) = run("check", path, row["certificate"], "--json").rows
+    assert (checked["value"], checked["bound"]) == (8706.1, 8706.1)
+    assert " 8706.1 " in run("solve", path, "--solver", "close").out
+    assert run("solve", path, "--solver", "close", "-o", tmp_path / "result.json").code == 0
+    ran = run("check", path, tmp_path / "result.json")
+    assert (ran.code, ran.out) == (0, "tenths: close 8706.1 (checked), optimal (proved): ratio 1\n")
+
+
+def test_whole_values_stay_whole_numbers(run: Any, tmp_path: Path) -> None:
+    path = tmp_path / "halves.txt"
+    path.write_text("2 1 0\n 1.5 2.5\n 1 1\n 2\n")
+    assert '"value": 4,' in run("solve", path, "--format", "orlib-mknap", "--solver", "brute-force", "--json").out

@@ -11,7 +11,7 @@ from pathlib import PurePath
 
 import numpy as np
 
-from edgeopt.errors import InstanceError
+from edgeopt.errors import InstanceError, SeveralInstancesError
 from edgeopt.instances.assignment.instance import AssignmentInstance, Pick, Sense
 from edgeopt.instances.assignment.tokens import Tokens, count_of, whole
 
@@ -167,7 +167,7 @@ def _at_problem(data: bytes, where: str, skip: Skip, problem: int | None) -> tup
     name = PurePath(where).name.partition(".")[0] or "instance"
     starts = [0] if skip(tokens.all, 0) == len(tokens) else _several(tokens.all, skip)
     if starts is None:
-        if len(tokens.text.split("\n", 1)[0].split()) == 1:
+        if len(tokens.text.lstrip().split("\n", 1)[0].split()) == 1:
             _hear_what_is_wrong(tokens, skip)
         starts = [0]
         end = skip(tokens.all, 0)
@@ -175,7 +175,9 @@ def _at_problem(data: bytes, where: str, skip: Skip, problem: int | None) -> tup
             tokens.at = end
             tokens.end()
     if problem is None and len(starts) > 1:
-        raise InstanceError(f"{where}: holds {len(starts)} problems: choose one with problem = 1 to {len(starts)}")
+        raise SeveralInstancesError(
+            f"{where}: holds {len(starts)} problems: choose one with problem = 1 to {len(starts)}", len(starts)
+        )
     if problem is not None and not 1 <= problem <= len(starts):
         raise InstanceError(f"{where}: problem = {problem}: must be from 1 to {len(starts)}")
     tokens.at = starts[(problem or 1) - 1]

@@ -1,4 +1,7 @@
-"""Numbers separated by white space, as the published files hold them; errors name file, line, token and value."""
+"""Numbers separated by white space, as the published files hold them; errors name file, line, token and value.
+
+Lines that begin with ``#`` or ``//`` are comments.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,9 @@ from edgeopt.instances.assignment.instance import MOST_DIGITS, IntArray
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,2})?", re.ASCII)
 _WHOLE = re.compile(r"[+-]?\d{1,18}", re.ASCII)
+COMMENTS = ("#", "//")
+"""What a line begins with that is no part of the data."""
+DOS_END = "\x1a"
 MOST_COUNT = 10**7
 """Largest number of items, bins or problems that a file may announce."""
 
@@ -35,7 +41,8 @@ class Tokens:
 
     def __init__(self, data: bytes, where: str) -> None:
         self.where = where
-        self.text = data.decode("utf-8", errors="replace")
+        lines = data.decode("utf-8", errors="replace").rstrip(DOS_END).splitlines()
+        self.text = "\n".join("" if line.lstrip().startswith(COMMENTS) else line for line in lines)
         self.all = self.text.split()
         self.at = 0
 

@@ -29,7 +29,7 @@ from edgeopt.instances.io import read_bytes
 COLUMNS = ("TIMESTAMP", "ContextTokens", "GeneratedTokens")
 NANOSECONDS = 10**9
 
-_TIMESTAMP = re.compile(r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)?", re.ASCII)
+_TIMESTAMP = re.compile(r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:?\d\d)?", re.ASCII)
 _TOKENS = re.compile(r"\d{1,9}", re.ASCII)
 
 
@@ -221,13 +221,15 @@ def read_trace(path: str | os.PathLike[str]) -> Trace:
 
 
 def _places(fields: list[str], where: str) -> list[int]:
-    missing = [column for column in COLUMNS if column not in fields]
+    """Where the columns stand; whether their names are in capitals does not matter."""
+    names = [field.lower() for field in fields]
+    missing = [column for column in COLUMNS if column.lower() not in names]
     if missing:
         raise InstanceError(
             f"{where}: line 1: the column {missing[0]!r} is missing; the header must name {','.join(COLUMNS)}, "
             f"it is {','.join(fields)!r}"
         )
-    return [fields.index(column) for column in COLUMNS]
+    return [names.index(column.lower()) for column in COLUMNS]
 
 
 def _request(fields: list[str], places: list[int], where: str) -> tuple[int, int, int]:

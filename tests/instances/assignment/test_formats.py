@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -141,3 +142,31 @@ def test_own_files_take_no_options(tmp_path: Path) -> None:
     edgeopt.write(edgeopt.generate("assignment"), tmp_path / "a.json")
     with pytest.raises(InstanceError, match="sense: edgeopt's own files take no options"):
         edgeopt.read(tmp_path / "a.json", sense="min")
+
+
+@pytest.mark.parametrize("content", [GAP, MKNAP, KHAN, f"2\n{GAP}{OTHER_GAP}"], ids=["gap", "mknap", "khan", "several"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: "\ufeff" + text,
+        lambda text: text.replace("\n", "\r\n") + "\x1a",
+        lambda text: f"# from a paper, 3 of 5\n{text}",
+        lambda text: text.replace("\n", "\n  // 1 2 3\n", 1),
+    ],
+    ids=["byte-order mark", "Ctrl-Z of DOS", "comment first", "comment inside"],
+)
+def test_marks_and_comments_are_no_numbers(path: Path, content: str, change: Callable[[str], str]) -> None:
+    options = {"problem": 2} if content.startswith("2\n") else {}
+    path.write_text(content)
+    plain = edgeopt.read(path, **options)
+    path.write_text(change(content))
+    assert rows(edgeopt.read(path, **options)) == rows(plain)
+
+
+def test_lines_are_counted_with_comments(path: Path) -> None:
+    path.write_text("# sizes\n" + GAP.replace("22", "x"))
+    with pytest.raises(InstanceError, match="line 4, token 7: 'x'"):
+        edgeopt.read(path, format="orlib-gap")
+    path.write_text("# sizes\n" + GAP + "9")
+    with pytest.raises(InstanceError, match="in none of the formats"):
+        edgeopt.read(path)

@@ -53,11 +53,17 @@ def test_reads_every_request_exactly(small: Path) -> None:
         SMALL.replace(",100,10", ', "100",10').replace("2023-11-16 18:17:04.0000000", '"2023-11-16 18:17:04"').encode(),
         SMALL.replace("2023-11-16 ", "2023-11-16T").replace(",100,", "Z,100,").replace(",300,", "+00:00,300,").encode(),
         SMALL.replace("2023-11-16 18:17:04.0000000", "2023-11-16 19:17:04.0000000+01:00").encode(),
+        SMALL.replace("2023-11-16 18:17:04.0000000", "2023-11-16 19:17:04.0000000+0100").encode(),
+        SMALL.replace(HEADER, HEADER.lower()).encode(),
+        SMALL.replace(HEADER, HEADER.upper()).encode(),
         SMALL.rstrip().encode(),
         gzip.compress(SMALL.encode()),
         "".join(f"{line.split(',')[2]},x,{','.join(line.split(',')[:2])}\n" for line in SMALL.splitlines()).encode(),
     ],
-    ids=["crlf", "bom", "blank lines", "quotes", "T and Z", "zone", "no last newline", "gzip", "other columns"],
+    ids=[
+        "crlf", "bom", "blank lines", "quotes", "T and Z", "zone", "zone without colon", "lower case", "upper case",
+        "no last newline", "gzip", "other columns",
+    ],  # fmt: skip
 )
 def test_the_same_trace_written_otherwise(small: Path, tmp_path: Path, content: bytes) -> None:
     (tmp_path / "other.csv").write_bytes(content)
