@@ -230,7 +230,7 @@ def matches(made: Certificate, instance: Instance) -> list[str]:
     found += [f"{key} is {named[key]!r}, the instance's is {own[key]!r}" for key in own if named[key] != own[key]]
     compiled = parts(instance).stated(instance)
     for field, value in compiled.items():
-        stated = content["program"][field]
+        stated = content["program"].get(field)
         if stated != value:
             found.append(f"program.{field} is not what the instance compiles to{_place(stated, value)}")
     return found

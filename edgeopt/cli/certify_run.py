@@ -84,7 +84,7 @@ def work(job: Job, say: Callable[[Said], None], listen: Callable[[Progress], Non
     from edgeopt.certify.store import Store
     from edgeopt.cli import rows
     from edgeopt.errors import AssumptionError, BackendError, InstanceError
-    from edgeopt.instances.base import problem
+    from edgeopt.instances.base import default_solver
     from edgeopt.solvers.base import solver as registered
 
     try:
@@ -92,7 +92,7 @@ def work(job: Job, say: Callable[[Said], None], listen: Callable[[Progress], Non
     except InstanceError as error:
         say(Said(refused=str(error)))
         return
-    names = job.names or (problem(instance.problem).default_solver,)
+    names = job.names or (default_solver(instance),)
     for name in [*names, *(job.against or ())]:
         registered(instance.problem, name)
     store = None if job.out is None else Store(job.out)

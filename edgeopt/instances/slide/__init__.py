@@ -5,6 +5,20 @@ from edgeopt.instances.slide import allocation, check, compiled_check, file, gen
 from edgeopt.instances.slide.allocation import Allocation
 from edgeopt.instances.slide.instance import LayerTable, Models, SlideInstance, Users
 
+_SOLVERS: dict[str, str] = {
+    "plain": "slide",
+    "weighted": "weighted-dp",
+    "multicast": "multicast",
+    "time-varying": "time-varying",
+    "concave": "slide-concave",
+}
+
+
+def _solver(instance: SlideInstance) -> str:
+    """The exact algorithm of the instance's variant."""
+    return _SOLVERS[instance.variant]
+
+
 PROBLEM = Problem(
     name="slide",
     sense="max",
@@ -19,8 +33,9 @@ PROBLEM = Problem(
     violations=check.violations,
     generate=generate.generate,
     schema=file.schema,
-    default_solver="slide",
-    exact_solver="slide",
+    default_solver=_solver,
+    exact_solver=_solver,
+    size="users",
 )
 
 __all__ = ["PROBLEM", "Allocation", "LayerTable", "Models", "SlideInstance", "Users"]

@@ -42,8 +42,8 @@ def minorant(bits, work_left, overhead_left, begin, end, deadline, tick, price, 
     """Greatest convex minorant at `x`: vertices from the last layer back, and the speed of the segment before each.
 
     At an `x` where full speed meets the deadline. Work is subtracted in integers: where little of it is left to a slow
-    segment, the difference of two floats would be mostly rounding. Returns the number of vertices after the origin, the energy ``P`` and
-    the fall ``-dQ/dx``.
+    segment, the difference of two floats would be mostly rounding. Returns the number of vertices after the origin, the
+    energy ``P`` and the fall ``-dQ/dx``.
     """
     top = 0
     left[0], bs[0], vertex[0] = 0, 0.0, end

@@ -20,6 +20,7 @@ from edgeopt.solvers.base import Control
 from edgeopt.solvers.slide.admission import POLL, ExactUser, exact_user
 from edgeopt.solvers.slide.broadcast import Broadcast, Column, LeastBand, cheapest, least_band
 from edgeopt.solvers.slide.least_share import NO_PAIR, LeastShares, least_shares
+from edgeopt.solvers.slide.proof import Evidence, ExchangeProof
 
 ROUNDING = 2.0**-52
 """Twice what an operation on doubles can lose."""
@@ -57,7 +58,8 @@ def multicast(instance: SlideInstance, control: Control, *, provision: Literal["
         claimed_value=len(found),
         bound=most if provision == "sole" else None,
         termination=control.stopped_by() if search.stopped else Termination.COMPLETE,
-        effort={"pairs": len(shares.low), "exact_users": search.exact_users},
+        effort={"pairs": len(shares.low), "exact_users": len(search.exact)},
+        proof=ExchangeProof(most, shares, search.evidence()),
         guarantee=None if provision == "sole" else "0",
     )
 
@@ -94,7 +96,11 @@ class _Search:
         self.instance, self.shares, self.control = instance, shares, control
         self.rate = instance.compiled.rate
         self.stopped = control.stop()
-        self.exact_users = 0
+        self.exact: dict[int, ExactUser] = {}
+
+    def evidence(self) -> dict[int, Evidence]:
+        """What bounds the least shares of those known in exact numbers from below, by pair."""
+        return {pair: line for found in self.exact.values() for pair, line in found.evidence.items()}
 
     def run(self, *, exact: bool) -> tuple[Allocation, int]:
         """The best allocation found, and how many users could be served at most."""
@@ -150,7 +156,7 @@ class _Search:
             if step % POLL == 0 and self._stop():
                 return best, most
             found[user] = exact_user(self.shares, user)
-        self.exact_users = len(found)
+        self.exact = found
         low, high = self._exact_plan(found, model, "low"), self._exact_plan(found, model, "high")
         if low.complete:
             most = min(most, len(low.band.band) - 1)

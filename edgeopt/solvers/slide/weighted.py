@@ -18,6 +18,7 @@ from edgeopt.solvers.slide.best_served import POINT_BITS, Exactly, Served, alloc
 from edgeopt.solvers.slide.exact_share import exact_share
 from edgeopt.solvers.slide.knapsack import Knapsack, pack
 from edgeopt.solvers.slide.least_share import LeastShares, least_shares
+from edgeopt.solvers.slide.proof import ExchangeProof
 from edgeopt.system.exact import as_fraction
 
 
@@ -125,6 +126,7 @@ def _answer(shares: LeastShares, found: Served, bound: int, control: Control, gu
         bound=bound,
         termination=control.stopped_by() if found.stopped else Termination.COMPLETE,
         effort={"pairs": len(shares.low), "cells": found.cells, "exact_users": len(found.exact)},
+        proof=ExchangeProof(bound, shares, found.evidence(), int(weight.sum())),
         message="exact numbers could not tell whether more fit into the band" if undecided else "",
         guarantee=guarantee,
     )
