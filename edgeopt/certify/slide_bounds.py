@@ -5,7 +5,7 @@ What is tried is a suggestion; the verifier's replay says what it shows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any
@@ -16,21 +16,18 @@ from edgeopt.certify.proofs import encoded
 from edgeopt.certify.verify import proof_concave, proof_edf, slide
 from edgeopt.certify.verify.certificate import replay
 from edgeopt.certify.verify.reading import Refuted, Unreadable
+from edgeopt.instances.base import default_solver
 from edgeopt.instances.program import Program
 from edgeopt.instances.slide import SlideInstance
 from edgeopt.instances.slide.instance import FloatArray
 from edgeopt.models.slide.time_varying import TimeVaryingFormulation
 from edgeopt.proof import Leaf, Tree
-from edgeopt.result import Answer, Result
-from edgeopt.solvers.base import Control
-from edgeopt.solvers.slide.concave import slide_concave
+from edgeopt.result import Result
+from edgeopt.solvers.base import Control, solver
 from edgeopt.solvers.slide.concave_exact import enclose_share
 from edgeopt.solvers.slide.edf_bound import relaxation
 from edgeopt.solvers.slide.edf_tree import edf_tree
-from edgeopt.solvers.slide.multicast import multicast
 from edgeopt.solvers.slide.proof import Evidence, ExchangeProof
-from edgeopt.solvers.slide.slide import slide as solve_plain
-from edgeopt.solvers.slide.weighted import weighted_dp
 
 BITS = (64, 256, 1024)
 """Binary digits after the point of slopes that are tried, until the bound is the one that is promised."""
@@ -38,9 +35,6 @@ TREE_BITS = 160
 SPARE_BITS = 45
 """Shares in floats are lowered by so small a part, so that what they need is shown by slopes with few digits."""
 Content = dict[str, Any]
-_SOLVERS: dict[str, Callable[..., Answer]] = {
-    "plain": solve_plain, "weighted": weighted_dp, "concave": slide_concave, "multicast": multicast,
-}  # fmt: skip
 
 
 def best_proof(
@@ -97,14 +91,12 @@ def _proofs(
 
 
 def _made(instance: SlideInstance, control: Control) -> ExchangeProof:
-    made = _SOLVERS[instance.variant](instance, _within(control)).proof
+    """What the algorithm of the variant hands out."""
+    own = solver(instance.problem, default_solver(instance))
+    within = Control(own.name, control.remaining(), control.seed, control.workers)
+    made = own.function()(instance, within).proof
     assert isinstance(made, ExchangeProof)
     return made
-
-
-def _within(control: Control) -> Control:
-    """The same limits for a solver that is run in between."""
-    return Control("proof", control.remaining(), control.seed, control.workers)
 
 
 def evidence(instance: SlideInstance, made: ExchangeProof, bits: int) -> Content:

@@ -55,7 +55,8 @@ def stated(instance: SlideInstance) -> dict[str, Any]:
 
 def chosen(instance: SlideInstance, allocation: Allocation) -> list[dict[str, Any]]:
     """An allocation: one entry a served user, by index; ``compute`` is null at full speed."""
-    found = []
+    found: list[dict[str, Any]] = []
+    group = allocation.groups
     for place in np.argsort(allocation.user, kind="stable").tolist():
         speeds = allocation.exact_speeds(instance, place)
         full = speeds is None or all(z == 1 for z in speeds)
@@ -66,6 +67,7 @@ def chosen(instance: SlideInstance, allocation: Allocation) -> list[dict[str, An
                 "share": _pair(allocation.exact_share(place)),
                 "compute": None if full or speeds is None else [_pair(z) for z in speeds],
             }
+            | ({"broadcast": int(group[place])} if instance.variant == "multicast-many" else {})
         )
     return found
 
@@ -81,6 +83,9 @@ def solution(instance: SlideInstance, entries: Sequence[dict[str, Any]]) -> Allo
         model,
         _numbers([Fraction(*entry["share"]) for entry in entries]),
         None if all(entry["compute"] is None for entry in entries) else _numbers(speeds),
+        np.array([entry["broadcast"] for entry in entries], dtype=np.int64)
+        if any("broadcast" in entry for entry in entries)
+        else None,
     )
 
 

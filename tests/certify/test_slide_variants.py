@@ -22,16 +22,17 @@ from edgeopt.certify.verify.logarithm import log2
 from edgeopt.certify.verify.reading import Refuted, Unreadable
 from edgeopt.certify.verify.slide import ONE
 from edgeopt.instances.base import problem
+from edgeopt.instances.slide.instance import MULTICAST
 from edgeopt.solvers.base import Control
 from edgeopt.system.exact import log2_enclosure
 
-VARIANTS = ("weighted", "multicast", "time-varying", "concave")
+VARIANTS = ("weighted", "multicast", "multicast-many", "time-varying", "concave")
 MOST = settings.default.max_examples if settings.default is not None else 60
 
 
 def made(variant: str, seed: int, corner: str | None = None, **options: Any) -> Any:
     drawn = {"users": 6, "layers": 3, "bandwidth_hz": 4e7} if corner != "even-split" else {"users": 12}
-    if variant == "multicast" and corner != "even-split":
+    if variant in MULTICAST and corner != "even-split":
         drawn = {"users": 8, "model": ["mobilenet_v2", "resnet18"], "granularity": "block", "bandwidth_hz": 5e6}
     return eo.generate("slide", variant=variant, seed=seed, corner=corner, **(drawn | options))
 
@@ -113,7 +114,7 @@ def test_whatever_a_proof_is_made_of_its_bound_holds(data: st.DataObject) -> Non
             share * data.draw(st.sampled_from([1, 1, 1, 2])) // data.draw(st.sampled_from([1, 1, 3]))
             for share in proof["least"]
         ]
-    elif variant == "multicast" and data.draw(st.booleans()):
+    elif variant in MULTICAST and data.draw(st.booleans()):
         prices = st.lists(st.integers(0, 2 << bits), min_size=len(stated["users"]), max_size=len(stated["users"]))
         proof |= {"prices": data.draw(prices), "band": data.draw(st.integers(0, 8 << bits))}
     elif variant == "time-varying":

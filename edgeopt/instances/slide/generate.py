@@ -14,6 +14,7 @@ from edgeopt.errors import InstanceError
 from edgeopt.instances.slide.corners import CORNERS, full_speed_energy, with_columns
 from edgeopt.instances.slide.instance import (
     MOST_SECONDS,
+    MULTICAST,
     VARIANTS,
     FloatArray,
     LayerTable,
@@ -69,7 +70,7 @@ def generate(
         Number of users, uniform in a cell with Rayleigh fading.
     model : str or sequence of str
         Of the catalogue, all image classifiers or all language models. Each user wants the accuracy of one of them,
-        drawn, or more; for language models, which have none, and in the variant ``multicast``, it wants that model.
+        drawn, or more; for language models, which have none, and in the variants of multicast, it wants that model.
     layers : int, optional
         Instead of the catalogue, a model of its own for each user, with so many random layers.
     bandwidth_hz : float
@@ -90,7 +91,7 @@ def generate(
         Fixed cost of a layer (s).
     prompt_tokens, output_tokens : int
         Tokens of a sample of a language model.
-    variant : {"plain", "weighted", "multicast", "time-varying", "concave"}
+    variant : {"plain", "weighted", "multicast", "multicast-many", "time-varying", "concave"}
         The problem of the paper, or one of those beyond it; weights are drawn from 1 to 9.
     corner : str, optional
         One of `CORNERS`: an adversarial change of the drawn instance.
@@ -124,7 +125,7 @@ def generate(
         wanted = [names[index] for index in rng.integers(0, len(names), users).tolist()]
     else:
         models = _image_models(names, bits_per_parameter, granularity, overhead_s)
-        if variant == "multicast":
+        if variant in MULTICAST:
             wanted = [models.name[index] for index in rng.integers(0, len(models), users).tolist()]
     drawn = SlideInstance(
         name=name or f"{'-'.join(filter(None, [variant, corner]))}-{users}-seed{seed}",

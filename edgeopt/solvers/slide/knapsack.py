@@ -163,8 +163,8 @@ def _greedy(knapsack: Knapsack, order: IntArray) -> tuple[IntArray, int | None]:
 class _Relaxed:
     """A Lagrangian bound, and the items that every set better than some worth contains (`inside`) or lacks (`outside`).
 
-    A set that lacks an item of positive `gain`, or contains one of negative, is below the bound by its `loss`; all losses
-    of a set better than that worth are together at most `spare`.
+    A set that lacks an item of positive `gain`, or contains one of negative, is below the bound by its `loss`; all
+    losses of a set better than that worth are together at most `spare`.
     """
 
     bound: int
