@@ -21,7 +21,7 @@ from edgeopt.certify.verify import certificate as verifier
 from edgeopt.certify.verify.proof_tree import replay
 from edgeopt.certify.verify.reading import Refuted
 from edgeopt.errors import AssumptionError, BackendError, InstanceError
-from edgeopt.instances.base import Instance, problem, sense_of
+from edgeopt.instances.base import Instance, exact_solver, sense_of
 from edgeopt.instances.io import read_bytes, write_bytes
 from edgeopt.result import Result, Termination
 from edgeopt.solvers.base import Control, Progress, solve, solvers
@@ -252,7 +252,7 @@ def _run(
 ) -> list[Result]:
     """What solvers find, starting from the solution that is there; a solver that refuses the instance is left out."""
     there = solvers(instance.problem)
-    wanted = names or ["close" if "close" in there else problem(instance.problem).exact_solver]
+    wanted = names or ["close" if "close" in there else exact_solver(instance)]
     start = None if stored is None else solution_of(stored, instance)
     found = []
     for name in (name for name in wanted if name in there):

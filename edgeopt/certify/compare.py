@@ -13,7 +13,7 @@ from edgeopt.certify.bounds import Bound, agreed, beaten, best, claims, register
 from edgeopt.certify.certificate import Certificate, write_certificate
 from edgeopt.certify.proved import prove
 from edgeopt.errors import AssumptionError, BackendError, InstanceError
-from edgeopt.instances.base import Instance, problem, sense_of
+from edgeopt.instances.base import Instance, exact_solver, sense_of
 from edgeopt.result import BoundEvidence, Result, Termination, ValueEvidence, amount, number
 from edgeopt.solvers.base import Control, Progress, solve, solver
 
@@ -182,7 +182,7 @@ def certify(
     proof, interrupted = _proof(instance, audits, time_limit, file)
     if names is None:
         met = proof.certificate is not None and audits[0][1].checked == proof.certificate.bound
-        names = () if met or references else (problem(instance.problem).exact_solver,)
+        names = () if met or references else (exact_solver(instance),)
     notes: list[str] = []
     known_proofs = len(audits)
     for name in names:

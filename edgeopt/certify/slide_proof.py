@@ -1,39 +1,28 @@
-"""What a certificate of a slide instance needs: its compiled users and models, allocations, and exchange proofs."""
+"""What a certificate of a slide instance needs: its compiled users and models, allocations, and proofs by variant."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from edgeopt.certify.parts import Parts
-from edgeopt.certify.verify.proof_exchange import replay
-from edgeopt.errors import AssumptionError
+from edgeopt.certify.slide_bounds import best_proof
 from edgeopt.instances.slide import Allocation, SlideInstance
 from edgeopt.instances.slide.allocation import Numbers
+from edgeopt.instances.slide.concave import whole_band_snr
 from edgeopt.result import Result
 from edgeopt.solvers.base import Control
-from edgeopt.solvers.slide.admission import admit
-from edgeopt.solvers.slide.least_share import least_shares
-from edgeopt.solvers.slide.proof import Evidence, ExchangeProof
-
-BITS = (64, 256, 1024)
-"""Binary digits after the point of slopes that are tried, until the bound is the one that the proof promises."""
+from edgeopt.system.exact import as_fraction
 
 
 def stated(instance: SlideInstance) -> dict[str, Any]:
     """The compiled numbers; rates, prices of work and energy limits as numerator and denominator.
 
-    Raises
-    ------
-    AssumptionError
-        If the variant is not ``plain``.
+    With a concave rate the ratio of signal to noise in the whole band stands for a user's rate, and the band is told.
     """
-    if instance.variant != "plain":
-        raise AssumptionError(f"there are certificates of the variant 'plain', {instance.name} is {instance.variant!r}")
     compiled = instance.compiled
     ends = list(zip(compiled.start[:-1].tolist(), compiled.start[1:].tolist(), strict=True))
     bits, work, overhead = (column.tolist() for column in (compiled.bits, compiled.work, compiled.overhead))
@@ -53,12 +42,21 @@ def stated(instance: SlideInstance) -> dict[str, Any]:
             )
         )
     ]  # fmt: skip
+    if instance.variant == "weighted":
+        users = [{**user, "weight": weight} for user, weight in zip(users, compiled.weight.tolist(), strict=True)]
+    if instance.variant == "concave":
+        for index, user in enumerate(users):
+            del user["rate"]
+            user["snr"] = _pair(whole_band_snr(instance, index))
+        band = {"band": _pair(as_fraction(instance.bandwidth_hz))}
+        return {"variant": instance.variant, **band, "models": models, "users": users}
     return {"variant": instance.variant, "models": models, "users": users}
 
 
 def chosen(instance: SlideInstance, allocation: Allocation) -> list[dict[str, Any]]:
     """An allocation: one entry a served user, by index; ``compute`` is null at full speed."""
-    found = []
+    found: list[dict[str, Any]] = []
+    group = allocation.groups
     for place in np.argsort(allocation.user, kind="stable").tolist():
         speeds = allocation.exact_speeds(instance, place)
         full = speeds is None or all(z == 1 for z in speeds)
@@ -69,26 +67,9 @@ def chosen(instance: SlideInstance, allocation: Allocation) -> list[dict[str, An
                 "share": _pair(allocation.exact_share(place)),
                 "compute": None if full or speeds is None else [_pair(z) for z in speeds],
             }
+            | ({"broadcast": int(group[place])} if instance.variant == "multicast-many" else {})
         )
     return found
-
-
-def proof(
-    instance: SlideInstance, content: dict[str, Any], solution: Any, results: Sequence[Result], control: Control
-) -> dict[str, Any]:
-    """The exchange proof that gives the least bound, of those that results carry; else one made here."""
-    given = [result.proof for result in results if isinstance(result.proof, ExchangeProof)]
-    best: tuple[int, dict[str, Any]] | None = None
-    for candidate in given or [_made(instance, control)]:
-        for found in _encoded(instance, candidate):
-            bound = replay(content, None, found).bound
-            assert bound is not None
-            if best is None or bound < best[0]:
-                best = bound, found
-            if bound <= candidate.most:
-                break
-    assert best is not None
-    return best[1]
 
 
 def solution(instance: SlideInstance, entries: Sequence[dict[str, Any]]) -> Allocation:
@@ -102,29 +83,10 @@ def solution(instance: SlideInstance, entries: Sequence[dict[str, Any]]) -> Allo
         model,
         _numbers([Fraction(*entry["share"]) for entry in entries]),
         None if all(entry["compute"] is None for entry in entries) else _numbers(speeds),
+        np.array([entry["broadcast"] for entry in entries], dtype=np.int64)
+        if any("broadcast" in entry for entry in entries)
+        else None,
     )
-
-
-def _made(instance: SlideInstance, control: Control) -> ExchangeProof:
-    shares = least_shares(instance.compiled)
-    found = admit(shares, control)
-    return ExchangeProof(found.most, shares, found.refined)
-
-
-def _encoded(instance: SlideInstance, made: ExchangeProof) -> Iterator[dict[str, Any]]:
-    """The proof as a certificate holds it, with more and more digits."""
-    start = instance.compiled.pair_start.tolist()
-    evidence = [made.evidence(pair) for pair in range(start[-1])]
-    for bits in BITS:
-        rows = [_plain(line, bits) for line in evidence]
-        users = [rows[begin:end] for begin, end in pairwise(start)]
-        yield {"kind": "exchange", "bits": bits, "users": users}
-
-
-def _plain(line: Evidence, bits: int) -> dict[str, Any] | None:
-    if line.slopes is not None:
-        return {"slopes": [int(Fraction(slope) * (1 << bits)) for slope in line.slopes]}
-    return None if line.layer is None else {"prefix": line.layer}
 
 
 def _pair(value: Fraction) -> list[int]:
@@ -136,6 +98,17 @@ def _numbers(values: list[Fraction]) -> Numbers:
     floats = np.array([float(value) for value in values], dtype=np.float64)
     exact = all(Fraction(near) == value for near, value in zip(floats.tolist(), values, strict=True))
     return floats if exact else tuple(values)
+
+
+def proof(
+    instance: SlideInstance, content: dict[str, Any], solution: Any, results: Sequence[Result], control: Control
+) -> dict[str, Any]:
+    """The proof with the least bound, from those that results carry or made here."""
+    value = None
+    if solution is not None:
+        weight = instance.compiled.weight if instance.variant == "weighted" else np.ones(len(instance.users), dtype=int)
+        value = int(sum(int(weight[entry["user"]]) for entry in solution))
+    return best_proof(instance, content, value, results, control)
 
 
 PARTS = Parts(stated, chosen, proof, solution)

@@ -23,7 +23,10 @@ def bench(
     solver: Annotated[
         str | None, typer.Option("--solvers", metavar="S,...", help="All registered solvers without.")
     ] = None,
-    vary: Annotated[str, typer.Option(help="Option of 'generate' that the sizes are for.")] = "requests",
+    vary: Annotated[
+        str | None,
+        typer.Option(metavar="KEY", help="Option of 'generate' that the sizes are for; the problem's without."),
+    ] = None,
     option: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Other options of 'generate', e.g. nodes=1.")
     ] = None,
@@ -34,12 +37,16 @@ def bench(
 ) -> None:
     """Time solvers on the same generated instances: medians, and ratios to the fastest of each size.
 
-    A solver that refuses an instance, or lacks a library, is left out of that size.
+    A solver that refuses an instance, lacks a library, or needs an option of its own, is left out of that size.
     """
     from edgeopt.cli import rows
     from edgeopt.errors import InstanceError
+    from edgeopt.instances.base import problem as family
     from edgeopt.solvers import base
 
+    varied = vary or family(problem).size
+    if varied is None:
+        raise InstanceError(f"bench {problem}: name the option of generate that the sizes are for with --vary")
     known = base.solvers(problem)
     infos = [base.solver(problem, name.strip()) for name in solver.split(",")] if solver else list(known.values())
     try:
@@ -50,7 +57,7 @@ def bench(
     lines: list[Measured] = []
     outcome = Outcome()
     for size in counts:
-        lines += _measure(problem, {**options, vary: size}, size, infos, seeds, repeat, time_limit, outcome)
+        lines += _measure(problem, {**options, varied: size}, size, infos, seeds, repeat, time_limit, outcome)
     if csv is not None:
         _write_csv(lines, csv)
     from rich import box
@@ -79,7 +86,7 @@ def _measure(
 ) -> list[Measured]:
     """One line a solver, fastest first; ratios are to the fastest."""
     from edgeopt.cli.guard import complain
-    from edgeopt.errors import AssumptionError, BackendError
+    from edgeopt.errors import AssumptionError, BackendError, InstanceError
     from edgeopt.instances.base import generate
     from edgeopt.result import Termination
     from edgeopt.solvers.base import solve
@@ -97,7 +104,7 @@ def _measure(
                         raise KeyboardInterrupt
                     if results[-1].seconds > time_limit / 2:
                         break
-        except (AssumptionError, BackendError) as error:
+        except (AssumptionError, BackendError, InstanceError) as error:
             typer.echo(f"{info.name} left out at {size}: {error}", err=True)
             continue
         for result in results:

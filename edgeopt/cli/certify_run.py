@@ -84,7 +84,7 @@ def work(job: Job, say: Callable[[Said], None], listen: Callable[[Progress], Non
     from edgeopt.certify.store import Store
     from edgeopt.cli import rows
     from edgeopt.errors import AssumptionError, BackendError, InstanceError, SeveralInstancesError, UnknownNameError
-    from edgeopt.instances.base import digits_of, problem
+    from edgeopt.instances.base import default_solver, digits_of
     from edgeopt.solvers.base import known_somewhere
     from edgeopt.solvers.base import solver as registered
 
@@ -96,7 +96,7 @@ def work(job: Job, say: Callable[[Said], None], listen: Callable[[Progress], Non
     except InstanceError as error:
         say(Said(refused=str(error)))
         return True
-    names = job.names or (problem(instance.problem).default_solver,)
+    names = job.names or (default_solver(instance),)
     try:
         for name in [*names, *(job.against or ())]:
             registered(instance.problem, name)

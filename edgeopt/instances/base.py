@@ -96,8 +96,11 @@ class Problem:
         The instance in the common form that proofs speak of, where the problem has one.
     formats : mapping of str to TextFormat
         Published formats of others, by name.
-    default_solver, exact_solver : str
-        What ``solve`` runs and what ``certify`` compares with when nothing is named.
+    default_solver, exact_solver : str or callable
+        What ``solve`` runs and what ``certify`` compares with when nothing is named; where it depends on the
+        instance, a function of it. See `default_solver` and `exact_solver`.
+    size : str or None
+        Option of `generate` that says how large an instance is, for ``edgeopt bench``.
     """
 
     name: str
@@ -113,10 +116,23 @@ class Problem:
     violations: Callable[[Any, Any], list[Violation]]
     generate: Callable[..., Any]
     schema: Callable[[], Mapping[str, Any]]
-    default_solver: str
-    exact_solver: str
+    default_solver: str | Callable[[Any], str]
+    exact_solver: str | Callable[[Any], str]
+    size: str | None = None
     program: Callable[[Any], Program] | None = None
     formats: Mapping[str, TextFormat] = field(default_factory=dict)
+
+
+def default_solver(instance: Instance) -> str:
+    """The solver that ``solve`` runs on an instance when none is named."""
+    found = problem(instance.problem).default_solver
+    return found if isinstance(found, str) else found(instance)
+
+
+def exact_solver(instance: Instance) -> str:
+    """The solver that ``certify`` compares with on an instance when none is named."""
+    found = problem(instance.problem).exact_solver
+    return found if isinstance(found, str) else found(instance)
 
 
 def problem_names() -> list[str]:

@@ -2,12 +2,13 @@
 
 A back end finds a formulation by problem, form and language, and knows nothing else about the problem:
 `edgeopt.models.<problem>.FORMULATIONS` maps form to language to ``module:Class``, the first form being
-the default. A new problem adds such a table and touches no back end.
+the default unless a function ``default_form`` beside it names one for the instance. A new problem adds such a table and
+touches no back end.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Literal, NamedTuple, Protocol
@@ -90,6 +91,17 @@ def forms(problem: str) -> Mapping[str, Mapping[str, str]]:
             raise
         raise UnknownNameError(f"problem {problem!r} has no formulations") from None
     return table
+
+
+def form_of(instance: Any, form: str | None) -> str | None:
+    """The form that is asked for; else what the problem's formulations name for the instance, by ``default_form``."""
+    if form is not None:
+        return form
+    forms(instance.problem)
+    chosen: Callable[[Any], str] | None = getattr(
+        import_module(f"edgeopt.models.{instance.problem}"), "default_form", None
+    )
+    return None if chosen is None else chosen(instance)
 
 
 def find(problem: str, form: str | None, language: Language) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from edgeopt.errors import InstanceError
 from edgeopt.instances.base import Instance
 from edgeopt.instances.io import write_bytes
-from edgeopt.models.base import find, load
+from edgeopt.models.base import find, form_of, load
 
 ENDINGS = (".mps", ".lp", ".mps.gz", ".lp.gz")
 
@@ -38,7 +38,7 @@ def write_model(instance: Instance, path: str | os.PathLike[str], form: str | No
     name = os.fspath(path)
     if not name.endswith(ENDINGS):
         raise InstanceError(f"{name}: the ending of a model must be {', '.join(ENDINGS)}")
-    built = load(find(instance.problem, form, "pyomo"))(instance).build()
+    built = load(find(instance.problem, form_of(instance, form), "pyomo"))(instance).build()
     with tempfile.TemporaryDirectory() as directory:
         plain = Path(directory) / Path(name.removesuffix(".gz")).name
         built.model.write(str(plain))

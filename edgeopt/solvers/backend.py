@@ -9,7 +9,7 @@ from typing import Any
 
 from edgeopt.errors import BackendError
 from edgeopt.instances.base import Instance, problem, sense_of
-from edgeopt.models.base import FloatArray, Language, find, load
+from edgeopt.models.base import FloatArray, Language, find, form_of, load
 from edgeopt.result import Answer, Termination
 from edgeopt.solvers import child
 from edgeopt.solvers.base import Control
@@ -154,7 +154,7 @@ def solve(instance: Instance, control: Control, backend: Backend, form: str | No
     BackendError
         If the back end is missing, or died before it found anything.
     """
-    path = find(instance.problem, form, backend.language)
+    path = find(instance.problem, form_of(instance, form), backend.language)
     best = _Best(instance, load(path)(instance), control)
     if control.stop():
         return _answer(best, Outcome(control.stopped_by()))

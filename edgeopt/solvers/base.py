@@ -18,7 +18,7 @@ from types import FrameType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from edgeopt.errors import BackendError, EdgeoptError, InstanceError, UnknownNameError
-from edgeopt.instances.base import Instance, digits_of, problem, problem_names, sense_of
+from edgeopt.instances.base import Instance, default_solver, digits_of, problem, problem_names, sense_of
 from edgeopt.result import Answer, BoundEvidence, Result, Termination, ValueEvidence, amount, number
 
 SolverFunction = Callable[..., Answer]
@@ -251,8 +251,7 @@ def solve(
     BackendError
         If the solver returns something else than an `Answer`.
     """
-    family = problem(instance.problem)
-    info = solver(instance.problem, solver_name or family.default_solver)
+    info = solver(instance.problem, solver_name or default_solver(instance))
     if time_limit is not None and not time_limit >= 0:
         raise InstanceError(f"time_limit = {time_limit} (s): must be 0 or more")
     if workers < 1:

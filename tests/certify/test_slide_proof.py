@@ -11,12 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import edgeopt as eo
-from edgeopt.certify.certificate import certificate, matches, read_certificate, schema, sealed
+from edgeopt.certify.certificate import matches, read_certificate, schema, sealed
 from edgeopt.certify.compare import certify
 from edgeopt.certify.slide_proof import PARTS
 from edgeopt.certify.verify.proof_exchange import replay
 from edgeopt.certify.verify.reading import Refuted, Unreadable
-from edgeopt.errors import AssumptionError, InstanceError
 from edgeopt.instances.slide.generate import CORNERS
 from edgeopt.solvers.base import Control
 
@@ -159,17 +158,3 @@ def test_a_weaker_proof_says_less() -> None:
     stated, chosen, proof = parts(made(5))
     proof["users"] = [[None] * len(rows) for rows in proof["users"]]
     assert replay(stated, chosen, proof).bound == len(stated["users"])
-
-
-@pytest.mark.parametrize(("variant", "solver"), [("weighted", "weighted-dp"), ("concave", "slide-concave")])
-def test_other_variants_are_compared_without_proofs(variant: str, solver: str) -> None:
-    found = certify(made(6, variant=variant), solver, against=())
-    assert found.certificate is None
-    assert not found.violations
-    assert str(found.evidence) == "claimed"
-
-
-def test_other_variants_have_no_certificate() -> None:
-    instance = made(6, variant="weighted")
-    with pytest.raises((AssumptionError, InstanceError), match="plain"):
-        certificate(instance, eo.solve(made(6), "slide"))

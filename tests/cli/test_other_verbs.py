@@ -14,6 +14,7 @@ import pytest
 from edgeopt import __version__
 from edgeopt.cli.progress import line
 from edgeopt.result import Answer
+from edgeopt.solvers import base
 from edgeopt.solvers.base import solvers
 
 
@@ -58,6 +59,18 @@ def test_bench(run: Any, stub: Any, tmp_path: Path) -> None:
     assert "ot left out at 5: ot solves one node" in ran.err
     assert run("bench", "batching", "--sizes", "a,b").code == 2
     assert "error: generate batching" in run("bench", "batching", "--vary", "size").err
+
+
+def test_bench_knows_what_varies_and_leaves_out_who_needs_an_option(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No solvers named: all of them, each problem's own size, and `pyomo` that cannot run without a factory."""
+    for problem, size in (("slide", 4), ("batching", 4), ("assignment", 4)):
+        known = base.solvers(problem)
+        few = {name: known[name] for name in ("brute-force", "pyomo", {"slide": "dai"}.get(problem, "highs"))}
+        monkeypatch.setitem(base._registered, problem, few)
+        ran = run("bench", problem, "--sizes", size, "--seeds", 1, "--repeat", 1)
+        assert ran.code == 0, ran.err
+        assert "pyomo left out at 4: solver pyomo needs the option factory" in ran.err
+        assert "brute-force" in ran.out
 
 
 def test_a_lying_solver_shows_in_the_bench(run: Any, stub: Any) -> None:

@@ -47,7 +47,11 @@ def replay(program_content: Any, solution: Any, proof_content: Any) -> Replay:
 
 def read_proof(program_content: Any, content: Any) -> Proof:
     """The program and the tables of a proof."""
-    program = read_program(program_content)
+    return read_tables(read_program(program_content), content)
+
+
+def read_tables(program: Program, content: Any) -> Proof:
+    """The tables of a proof about a program."""
     _, bits, prices, multipliers, _ = fields(content, "proof", "kind", "bits", "prices", "multipliers", "vertices")
     if not 0 <= whole(bits, "proof.bits") <= MOST_BITS:
         raise Unreadable(f"proof.bits must be from 0 to {MOST_BITS}")

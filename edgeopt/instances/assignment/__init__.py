@@ -25,6 +25,7 @@ PROBLEM = Problem(
     schema=file.schema,
     default_solver="highs",
     exact_solver="close",
+    size="items",
     program=program.program,
     formats=formats.FORMATS,
 )

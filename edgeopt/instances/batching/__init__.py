@@ -22,6 +22,7 @@ PROBLEM = Problem(
     schema=file.schema,
     default_solver="gah",
     exact_solver="close",
+    size="requests",
     program=program.program,
 )
 

@@ -33,6 +33,8 @@ class Allocation:
     speed : (S,) float64, tuple of Fraction, or None
         Compute shares ``z_kl`` in (0, 1] of all layers of the first user, then of the second, and so on; None when
         every layer runs at full speed.
+    broadcast : (n,) int64 or None
+        Which broadcast each listens to, in the variant ``multicast-many``; None: one broadcast a model.
 
     Raises
     ------
@@ -44,15 +46,22 @@ class Allocation:
     model: IntArray
     share: Numbers
     speed: Numbers | None = None
+    broadcast: IntArray | None = None
 
     def __post_init__(self) -> None:
-        for name, kind in (("user", np.int64), ("model", np.int64), ("share", np.float64), ("speed", np.float64)):
+        for name, kind in (
+            ("user", np.int64),
+            ("model", np.int64),
+            ("share", np.float64),
+            ("speed", np.float64),
+            ("broadcast", np.int64),
+        ):
             column = getattr(self, name)
             if isinstance(column, tuple) and kind is np.float64:
                 good = all(isinstance(value, Fraction) for value in column)
             else:
                 good = isinstance(column, np.ndarray) and column.ndim == 1 and column.dtype == kind
-            if not good and not (name == "speed" and column is None):
+            if not good and not (name in ("speed", "broadcast") and column is None):
                 or_fractions = " or a tuple of fractions" if kind is np.float64 else ""
                 raise InstanceError(f"{name} = {column!r}: must be a 1-D {kind.__name__} array{or_fractions}")
 
@@ -67,6 +76,7 @@ class Allocation:
             and _same(self.share, other.share)
             and (self.speed is None) == (other.speed is None)
             and (self.speed is None or other.speed is None or _same(self.speed, other.speed))
+            and np.array_equal(self.groups, other.groups)
         )
 
     __hash__ = None  # type: ignore[assignment]
@@ -74,6 +84,17 @@ class Allocation:
     def offsets(self, instance: SlideInstance) -> IntArray:
         """Where the speeds of each served user begin, and their number (n + 1,)."""
         return np.concatenate([[0], np.cumsum(instance.models.layers[self.model])]).astype(np.int64)
+
+    @property
+    def groups(self) -> IntArray:
+        """Which broadcast each user listens to (n,), counted from 0 in the order of their first users."""
+        _, first, place = np.unique(
+            self.model if self.broadcast is None else self.broadcast, return_index=True, return_inverse=True
+        )
+        rank = np.empty(len(first), dtype=np.int64)
+        rank[np.argsort(first)] = np.arange(len(first))
+        found: IntArray = rank[place]
+        return found
 
     def exact_share(self, place: int) -> Fraction:
         """Share of the served user at a place."""
@@ -119,6 +140,8 @@ def encode_solution(instance: SlideInstance, solution: Allocation) -> dict[str, 
             own = speed[offset[place] : offset[place + 1]]
             if any(z != 1 for z in own):
                 entry["compute"] = own
+        if solution.broadcast is not None:
+            entry["broadcast"] = int(solution.broadcast[place])
         entries.append(entry)
     return {"users": entries}
 
@@ -143,11 +166,14 @@ def decode_solution(instance: SlideInstance, data: Any, where: str) -> Allocatio
     user_of = {name: index for index, name in enumerate(instance.users.id)}
     model_of = {name: index for index, name in enumerate(instance.models.name)}
     layers = instance.models.layers
-    user, model, share, speed = [], [], [], []
+    user, model, share, speed, broadcast = [], [], [], [], []
     for index, entry in enumerate(entries):
         at = f"{where}: solution.users[{index}]"
         if not isinstance(entry, dict) or not {"user", "model", "share"} <= set(entry) <= {*_FIELDS}:
-            raise InstanceError(f"{at}: must have the fields user, model, share, and compute where not at full speed")
+            raise InstanceError(
+                f"{at}: must have the fields user, model, share, and compute where not at full speed, and broadcast "
+                "where models have several"
+            )
         user.append(_known(entry["user"], user_of, f"{at}.user", "a user of the instance"))
         model.append(_known(entry["model"], model_of, f"{at}.model", "a model of the instance"))
         share.append(_number(entry["share"], f"{at}.share"))
@@ -155,6 +181,10 @@ def decode_solution(instance: SlideInstance, data: Any, where: str) -> Allocatio
         if own is not None and (not isinstance(own, list) or len(own) != count):
             raise InstanceError(f"{at}.compute: must list {count} speeds, one a layer of {entry['model']}")
         speed.append(None if own is None else [_number(z, f"{at}.compute[{n}]") for n, z in enumerate(own)])
+        if "broadcast" in entry:
+            broadcast.append(_whole(entry["broadcast"], f"{at}.broadcast"))
+    if broadcast and len(broadcast) < len(entries):
+        raise InstanceError(f"{where}: solution.users[].broadcast: must be given for all users or for none")
     full = all(own is None for own in speed)
     return Allocation(
         np.array(user, dtype=np.int64),
@@ -169,10 +199,11 @@ def decode_solution(instance: SlideInstance, data: Any, where: str) -> Allocatio
                 for z in (own if own is not None else [1.0] * int(layers[i]))
             ]
         ),
+        np.array(broadcast, dtype=np.int64) if broadcast else None,
     )
 
 
-_FIELDS = ("user", "model", "share", "compute")
+_FIELDS = ("user", "model", "share", "compute", "broadcast")
 _RATIO = re.compile(r"\d{1,4000}/[1-9]\d{0,3999}", re.ASCII)
 
 
@@ -180,6 +211,12 @@ def _known(name: Any, places: Mapping[str, int], where: str, what: str) -> int:
     if not isinstance(name, str) or name not in places:
         raise InstanceError(f"{where} = {name!r}: must be {what}")
     return places[name]
+
+
+def _whole(value: Any, where: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**31:
+        raise InstanceError(f"{where} = {str(value)[:60]}: must be a whole number from 0")
+    return value
 
 
 def _number(value: Any, where: str) -> float | Fraction:

@@ -17,8 +17,9 @@ POINT_BITS = 256
 def fits_band(shares: Numbers | Sequence[Fraction]) -> bool:
     """Whether ``sum y <= 1`` in exact arithmetic, floats standing for their exact value."""
     if isinstance(shares, np.ndarray):
-        total, doubt = float(shares.sum()), len(shares) * 2.0**-52
-        if abs(total - 1) > doubt * (1 + abs(total)):
+        # each of the additions in any order loses at most 2^-53 of what all sizes add up to
+        total, size = float(shares.sum()), float(np.abs(shares).sum())
+        if abs(total - 1) > len(shares) * 2.0**-52 * (1 + size):
             return total < 1
         # a correctly rounded sum has the sign of the exact one
         return math.fsum([*shares.tolist(), -1.0]) <= 0

@@ -1,4 +1,4 @@
-"""Broadcasts in the compiled numbers: all users of a model are sent it at the least rate of them (ours)."""
+"""Broadcasts in the compiled numbers: all users of one are sent its model at the least rate of them (ours)."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from edgeopt.instances.slide.instance import FloatArray
 
 
 def broadcast_rates(compiled: CompiledSlide, solution: Allocation) -> FloatArray:
-    """``min_j rho_j`` (bit/s) over the users of the same model, for each served user (n,)."""
-    least = np.full(len(compiled.start) - 1, np.inf)
-    np.minimum.at(least, solution.model, compiled.rate[solution.user])
-    rates: FloatArray = least[solution.model]
+    """``min_j rho_j`` (bit/s) over the users of the same broadcast, for each served user (n,)."""
+    group = solution.groups
+    least = np.full(len(group), np.inf)
+    np.minimum.at(least, group, compiled.rate[solution.user])
+    rates: FloatArray = least[group]
     return rates
 
 
 def one_each(solution: Allocation) -> list[int]:
     """The place of the first user of each broadcast."""
-    _, first = np.unique(solution.model, return_index=True)
+    _, first = np.unique(solution.groups, return_index=True)
     return [int(place) for place in first]

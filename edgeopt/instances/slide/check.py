@@ -20,7 +20,7 @@ from edgeopt.instances.slide.instance import SlideInstance
 from edgeopt.instances.slide.multicast import broadcast_shares, worst_channels
 from edgeopt.instances.slide.time_varying import DIGITS, Download, edf_violations, require_no_energy
 
-_CHECKED = ("plain", "weighted", "multicast", "time-varying", "concave")
+_CHECKED = ("plain", "weighted", "multicast", "multicast-many", "time-varying", "concave")
 
 
 def _decimal(value: float) -> Fraction:
@@ -88,7 +88,8 @@ def violations(instance: SlideInstance, solution: Allocation) -> list[Violation]
         require_no_energy(instance)
     served = [int(user) for user in solution.user]
     chosen = [int(model) for model in solution.model]
-    if len(chosen) != len(served) or len(solution.share) != len(served):
+    group = chosen if solution.broadcast is None else [int(index) for index in solution.broadcast]
+    if len(chosen) != len(served) or len(solution.share) != len(served) or len(group) != len(served):
         text = f"{len(chosen)} models, {len(solution.share)} shares"
         return [Violation("one entry a user", "solution", text, f"{len(served)} users")]
     unknown = [
@@ -113,7 +114,10 @@ def violations(instance: SlideInstance, solution: Allocation) -> list[Violation]
             return [Violation("finite speeds", "solution", f"speed {speed}", "a number")]
     found: list[Violation] = []
     shares = [_number(share) for share in solution.share]
-    broadcast = worst_channels(instance, served, chosen, _received_power) if instance.variant == "multicast" else {}
+    shared = instance.variant in ("multicast", "multicast-many")
+    broadcast = worst_channels(instance, served, group, _received_power) if shared else {}
+    if solution.broadcast is not None and not shared:
+        found.append(Violation("no broadcasts", "solution", "users share broadcasts", f"variant {instance.variant}"))
     downloads: list[Download] = []
     seen: set[int] = set()
     begin = 0
@@ -133,12 +137,12 @@ def violations(instance: SlideInstance, solution: Allocation) -> list[Violation]
         if instance.variant == "time-varying":
             downloads.append(_download(instance, user, model, shares[place], times))
         else:
-            channels = broadcast.get(model, [user])
+            channels = broadcast.get(group[place], [user])
             found += _late(instance, user, model, shares[place], times, channels)
     if instance.variant == "time-varying":
         return found + edf_violations(downloads, lambda user, digits: _rate(instance, user, digits))
-    if instance.variant == "multicast":
-        shares, wrong = broadcast_shares(instance, chosen, shares)
+    if shared:
+        shares, wrong = broadcast_shares(instance, group, chosen, shares, one_a_model=instance.variant == "multicast")
         found += wrong
     total = sum(shares, Fraction(0))
     if total > 1:

@@ -19,11 +19,11 @@ from edgeopt.instances.slide.broadcast import broadcast_rates, one_each
 from edgeopt.instances.slide.compiled import CompiledSlide
 from edgeopt.instances.slide.concave import allows, linear_rates
 from edgeopt.instances.slide.edf import demand, overloaded
-from edgeopt.instances.slide.instance import FloatArray, SlideInstance
+from edgeopt.instances.slide.instance import MULTICAST, FloatArray, SlideInstance
 from edgeopt.instances.slide.pair import TICKS_PER_S
 from edgeopt.instances.slide.time_varying import require_no_energy
 
-_CHECKED = ("plain", "weighted", "multicast", "time-varying", "concave")
+_CHECKED = ("plain", "weighted", "multicast", "multicast-many", "time-varying", "concave")
 _ROUNDING = 2.0**-52
 """Twice what an operation on doubles can lose."""
 
@@ -56,15 +56,22 @@ def compiled_violations(instance: SlideInstance, solution: Allocation) -> list[V
     rate, shares = compiled.rate[user], solution.share
     if instance.variant == "concave":
         rate = linear_rates(instance, solution)
-    if instance.variant == "multicast":
+    if instance.variant in MULTICAST:
         rate = broadcast_rates(compiled, solution)
-        first = {int(model[place]): place for place in one_each(solution)}
+        first = one_each(solution)
         exact = [solution.exact_share(place) for place in range(len(user))]
-        for place, own in enumerate(model.tolist()):
+        for place, own in enumerate(solution.groups.tolist()):
+            where = f"model {instance.models.name[int(model[place])]}"
             if exact[place] != exact[first[own]]:
-                where = f"model {instance.models.name[own]}"
-                found.append(Violation("one broadcast a model", where, "different shares", "one share for all users"))
-        shares = tuple(exact[place] for place in first.values())
+                found.append(Violation("one share a broadcast", where, "different shares", "one share for all users"))
+            if model[place] != model[first[own]]:
+                found.append(Violation("one model a broadcast", where, "another model as well", "one model"))
+        if instance.variant == "multicast" and len(first) > len(np.unique(model)):
+            text = f"{len(first)} broadcasts, {len(np.unique(model))} models"
+            found.append(Violation("one broadcast a model", "solution", text, "one broadcast a model"))
+        shares = tuple(exact[place] for place in first)
+    elif solution.broadcast is not None:
+        found.append(Violation("no broadcasts", "solution", "users share broadcasts", f"variant {instance.variant}"))
     if not fits_band(shares):
         found.append(Violation("band: sum y <= 1", "solution", "the shares", "the band"))
     for place in np.flatnonzero(~_surely_feasible(instance, solution, rate)).tolist():
@@ -110,7 +117,8 @@ def _edf_violations(instance: SlideInstance, solution: Allocation) -> list[Viola
 
 def _malformed(instance: SlideInstance, solution: Allocation) -> list[Violation]:
     user, model = solution.user, solution.model
-    if len(model) != len(user) or len(solution.share) != len(user):
+    listening = len(user) if solution.broadcast is None else len(solution.broadcast)
+    if len(model) != len(user) or len(solution.share) != len(user) or listening != len(user):
         text = f"{len(model)} models, {len(solution.share)} shares"
         return [Violation("one entry a user", "solution", text, f"{len(user)} users")]
     for what, column, count in (("user", user, len(instance.users)), ("model", model, len(instance.models))):

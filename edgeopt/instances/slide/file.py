@@ -66,7 +66,7 @@ class SlideHeader(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     version: int
     name: str
     bandwidth_hz: Annotated[float, Meta(description="downlink band, Hz")]
-    variant: Literal["plain", "weighted", "multicast", "time-varying", "concave"] = "plain"
+    variant: Literal["plain", "weighted", "multicast", "multicast-many", "time-varying", "concave"] = "plain"
     noise_w_per_hz: Annotated[float | None, Meta(description="noise power density N0, W/Hz")] = None
     source: Annotated[str, Meta(description="where the instance comes from, in words")] = ""
 

@@ -14,6 +14,7 @@ from edgeopt.errors import InstanceError
 from edgeopt.instances.slide.corners import CORNERS, full_speed_energy, with_columns
 from edgeopt.instances.slide.instance import (
     MOST_SECONDS,
+    MULTICAST,
     VARIANTS,
     FloatArray,
     LayerTable,
@@ -48,7 +49,7 @@ def generate(
     bandwidth_hz: float = 1e8,
     deadline_s: tuple[float, float] = (1.0, 4.0),
     batch: tuple[int, int] = (1, 4),
-    energy: bool = True,
+    energy: bool | None = None,
     energy_budget: tuple[float, float] = (0.2, 1.2),
     bits_per_parameter: float = 8.0,
     granularity: Granularity = "layer",
@@ -69,7 +70,7 @@ def generate(
         Number of users, uniform in a cell with Rayleigh fading.
     model : str or sequence of str
         Of the catalogue, all image classifiers or all language models. Each user wants the accuracy of one of them,
-        drawn, or more; for language models, which have none, it wants that model.
+        drawn, or more; for language models, which have none, and in the variants of multicast, it wants that model.
     layers : int, optional
         Instead of the catalogue, a model of its own for each user, with so many random layers.
     bandwidth_hz : float
@@ -78,8 +79,8 @@ def generate(
         Least and largest deadline (s), uniform between.
     batch : (int, int)
         Least and largest number of samples of a task, uniform between.
-    energy : bool
-        Whether users have energy budgets.
+    energy : bool, optional
+        Whether users have energy budgets: yes when not given, but for the variant ``time-varying``, which takes none.
     energy_budget : (float, float)
         Budget in parts of what the smallest model that the user may take needs at full speed, uniform between.
     bits_per_parameter : float
@@ -90,7 +91,7 @@ def generate(
         Fixed cost of a layer (s).
     prompt_tokens, output_tokens : int
         Tokens of a sample of a language model.
-    variant : {"plain", "weighted", "multicast", "time-varying", "concave"}
+    variant : {"plain", "weighted", "multicast", "multicast-many", "time-varying", "concave"}
         The problem of the paper, or one of those beyond it; weights are drawn from 1 to 9.
     corner : str, optional
         One of `CORNERS`: an adversarial change of the drawn instance.
@@ -104,6 +105,8 @@ def generate(
         If there is no such model.
     """
     _check_options(seed, users, layers, bandwidth_hz, deadline_s, batch, energy_budget, overhead_s, variant, corner)
+    timed = variant == "time-varying"
+    _require(not (timed and energy), "energy = True: the variant time-varying takes no energy budgets; leave it out")
     rng = np.random.default_rng(seed)
     names = [name.lower() for name in ([model] if isinstance(model, str) else model)]
     wanted: Sequence[str] | None = None
@@ -122,6 +125,8 @@ def generate(
         wanted = [names[index] for index in rng.integers(0, len(names), users).tolist()]
     else:
         models = _image_models(names, bits_per_parameter, granularity, overhead_s)
+        if variant in MULTICAST:
+            wanted = [models.name[index] for index in rng.integers(0, len(models), users).tolist()]
     drawn = SlideInstance(
         name=name or f"{'-'.join(filter(None, [variant, corner]))}-{users}-seed{seed}",
         bandwidth_hz=bandwidth_hz,
@@ -135,9 +140,10 @@ def generate(
     parts = rng.uniform(*energy_budget, users)
     if variant == "weighted":
         drawn = with_columns(drawn, weight=weights)
-    if energy:
+    if energy or (energy is None and not timed):
         drawn = with_columns(drawn, energy_j=_rounded(parts * full_speed_energy(drawn)))
-    return CORNERS[corner](drawn) if corner else drawn
+    changed = CORNERS[corner](drawn) if corner else drawn
+    return with_columns(changed, energy_j=np.full(len(changed.users), np.inf)) if timed else changed
 
 
 def _require(good: bool, text: str) -> None:
@@ -172,6 +178,8 @@ def _check_options(
     _require(0 <= overhead_s <= MOST_SECONDS, f"overhead_s = {overhead_s} (s): must be from 0 to {MOST_SECONDS:g}")
     _require(variant in VARIANTS, f"variant = {variant!r}: must be one of {', '.join(VARIANTS)}")
     _require(corner is None or corner in CORNERS, f"corner = {corner!r}: must be one of {', '.join(CORNERS)}")
+    good = corner != "energy-tight" or variant != "time-varying"
+    _require(good, "corner = 'energy-tight': the variant time-varying takes no energy budgets")
 
 
 def _rounded(values: FloatArray) -> FloatArray:

@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
 AcceptSet = tuple[str, ...] | None
-Variant = Literal["plain", "weighted", "multicast", "time-varying", "concave"]
+Variant = Literal["plain", "weighted", "multicast", "multicast-many", "time-varying", "concave"]
 VARIANTS: tuple[Variant, ...] = get_args(Variant)
+MULTICAST = ("multicast", "multicast-many")
+"""Users of a broadcast share it: one a model, or several."""
 
 LEAST, MOST = 1e-40, 1e40
 """Range of every positive field; beyond it a number is a mistake, and products of fields could leave the floats."""
@@ -295,7 +297,7 @@ class SlideInstance:
         Band ``B`` (Hz).
     models : Models
     users : Users
-    variant : {"plain", "weighted", "multicast", "time-varying", "concave"}
+    variant : {"plain", "weighted", "multicast", "multicast-many", "time-varying", "concave"}
         The problem of the paper, or one of those beyond it.
     noise_w_per_hz : float or None
         Noise power density ``N0`` (W/Hz), needed where a user's channel is given by power and gain.

@@ -12,7 +12,7 @@ from edgeopt.instances.slide.allocation import Allocation
 from edgeopt.instances.slide.broadcast import broadcast_rates
 from edgeopt.instances.slide.concave import plain_share
 from edgeopt.instances.slide.edf import demand, download_times
-from edgeopt.instances.slide.instance import SlideInstance
+from edgeopt.instances.slide.instance import MULTICAST, SlideInstance
 from edgeopt.instances.slide.pair import TICKS_PER_S
 
 
@@ -86,7 +86,7 @@ def timeline(instance: SlideInstance, solution: Allocation, user: str | int) -> 
     share = solution.exact_share(place)
     if instance.variant == "concave":
         share = plain_share(instance, int(solution.user[place]), share)
-    if instance.variant == "multicast":
+    if instance.variant in MULTICAST:
         pair = replace(pair, rate=Fraction(float(broadcast_rates(instance.compiled, solution)[place])))
     arrival = pair.download_ticks(share)
     download = list(zip([Fraction(0), *arrival], arrival, strict=False))

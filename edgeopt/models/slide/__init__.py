@@ -6,6 +6,13 @@ not know of least shares, speak languages of their own and have solvers of their
 `joint_cone` (second-order cones), `joint_tangents` (linear, with tangents), `joint_grid`.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from edgeopt.instances.slide.instance import SlideInstance
+
 _HERE = "edgeopt.models.slide"
 
 FORMULATIONS = {
@@ -26,4 +33,10 @@ FORMULATIONS = {
         "cpsat": f"{_HERE}.cpsat_time_varying:CpSatTimeVarying",
     },
 }
-"""Form to modelling language to class; the first form is the default."""
+"""Form to modelling language to class; the first form is the default where `default_form` says no other."""
+
+
+def default_form(instance: SlideInstance) -> str:
+    """The form for an instance's variant."""
+    variant = {"multicast-many": "multicast"}.get(instance.variant, instance.variant)
+    return variant if variant in FORMULATIONS else "least-share"

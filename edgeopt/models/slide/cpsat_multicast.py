@@ -32,7 +32,7 @@ class CpSatMulticast(MulticastFormulation):
             if need.share > 1:
                 model.add_at_most_one(both)
             else:
-                model.add(y[self.model[need.first]] >= int(need.share * BAND)).only_enforce_if(*both)
+                model.add(y[self.broadcast[need.first]] >= int(need.share * BAND)).only_enforce_if(*both)
         return Model(model, [*x, *y.values()])
 
     def _share_value(self, share: float) -> float:

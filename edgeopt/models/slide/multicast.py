@@ -13,7 +13,7 @@ import numpy as np
 from edgeopt.errors import AssumptionError, EdgeoptError
 from edgeopt.instances.slide.allocation import Allocation
 from edgeopt.instances.slide.band import fits_band
-from edgeopt.instances.slide.instance import SlideInstance
+from edgeopt.instances.slide.instance import MULTICAST, SlideInstance
 from edgeopt.instances.slide.pair import Pair
 from edgeopt.models.base import Cut, FloatArray
 from edgeopt.models.slide.least_share import FIRST_BITS, MOST_BITS, LeastShare, least_share, refined, speeds
@@ -35,9 +35,10 @@ class MulticastFormulation:
         max sum_ki x_ki,  sum_i x_ki <= 1,  sum_i y_i <= 1,
         y_i >= (r_ki / rho_j) (x_ki + x_ji - 1)  for all users k, j of model i (k = j: y_i >= (r_ki / rho_k) x_ki)
 
-    with the bit rate ``r_ki = y_min,ki rho_k``. Coefficients are rounded **down**, so that the optimum is a bound; what
-    fits only because of that is refuted in exact arithmetic by `cuts`. The shares of a solution are exact, or rounded
-    **up**.
+    with the bit rate ``r_ki = y_min,ki rho_k``. In the variant ``multicast-many`` a model has as many broadcasts ``i``
+    as users that may take it, and the ``n``-th of them listens to one of the first ``n``. Coefficients are rounded
+    **down**, so that the optimum is a bound; what fits only because of that is refuted in exact arithmetic by `cuts`.
+    The shares of a solution are exact, or rounded **up**.
 
     Parameters
     ----------
@@ -46,27 +47,36 @@ class MulticastFormulation:
     Raises
     ------
     AssumptionError
-        If the variant is not ``multicast``.
+        If the variant is neither ``multicast`` nor ``multicast-many``.
     """
 
     def __init__(self, instance: SlideInstance) -> None:
-        if instance.variant != "multicast":
-            raise AssumptionError(f"the form multicast knows that variant alone, {instance.name} is {instance.variant}")
+        if instance.variant not in MULTICAST:
+            raise AssumptionError(
+                f"the form multicast knows the variants of multicast alone, {instance.name} is {instance.variant}"
+            )
         self.instance = instance
+        self.many = instance.variant == "multicast-many"
         self.user: list[int] = []
         self.model: list[int] = []
         self.pairs: list[Pair] = []
         self.known: list[LeastShare] = []
+        self.broadcast: list[int] = []
+        models, takers = len(instance.models), [0] * len(instance.models)
         for user in range(len(instance.users)):
             for model in instance.compiled.models_of(user).tolist():
                 pair = instance.compiled.pair(user, model)
                 found = least_share(pair)
-                if found is not None:
+                if found is None:
+                    continue
+                takers[model] += 1
+                for copy in range(takers[model] if self.many else 1):
                     self.user.append(user)
                     self.model.append(model)
                     self.pairs.append(pair)
                     self.known.append(found)
-        self.broadcasts = sorted(set(self.model))
+                    self.broadcast.append(copy * models + model)
+        self.broadcasts = sorted(set(self.broadcast))
 
     def by_user(self) -> list[list[int]]:
         """Places of each user that has several."""
@@ -78,8 +88,8 @@ class MulticastFormulation:
     def needs(self) -> list[Need]:
         """Every need; those of a user itself have ``first == second``, others are there where they ask for more."""
         found = []
-        for model in self.broadcasts:
-            group = [place for place, own in enumerate(self.model) if own == model]
+        for index in self.broadcasts:
+            group = [place for place, own in enumerate(self.broadcast) if own == index]
             for first in group:
                 share, rate = self.known[first].low, self.pairs[first].rate
                 found.append(Need(first, first, share))
@@ -92,15 +102,15 @@ class MulticastFormulation:
     def _groups(self, chosen: list[int]) -> dict[int, list[int]]:
         groups: dict[int, list[int]] = {}
         for place in chosen:
-            groups.setdefault(self.model[place], []).append(place)
+            groups.setdefault(self.broadcast[place], []).append(place)
         return groups
 
     def _shares(self, chosen: list[int], *, high: bool) -> dict[int, Fraction]:
         """The share of each broadcast, with one end of what its users need."""
         return {
-            model: max((self.known[p].high if high else self.known[p].low) * self.pairs[p].rate for p in group)
+            index: max((self.known[p].high if high else self.known[p].low) * self.pairs[p].rate for p in group)
             / min(self.pairs[p].rate for p in group)
-            for model, group in self._groups(chosen).items()
+            for index, group in self._groups(chosen).items()
         }
 
     def _fits(self, chosen: list[int]) -> bool:
@@ -124,7 +134,7 @@ class MulticastFormulation:
         chosen = self._chosen(values)
         self._fits(chosen)
         exact = self._shares(chosen, high=True)
-        rounded = {model: Fraction(float_above(share)) for model, share in exact.items()}
+        rounded = {index: Fraction(float_above(share)) for index, share in exact.items()}
         if fits_band(list(rounded.values())) and all(share <= 1 for share in rounded.values()):
             exact = rounded
         z: list[Fraction] = []
@@ -135,16 +145,31 @@ class MulticastFormulation:
         return Allocation(
             np.array([self.user[place] for place in chosen], dtype=np.int64),
             np.array([self.model[place] for place in chosen], dtype=np.int64),
-            tuple(exact[self.model[place]] for place in chosen),
+            tuple(exact[self.broadcast[place]] for place in chosen),
             None if all(value == 1 for value in z) else tuple(z),
+            np.array([self.broadcast[place] for place in chosen], dtype=np.int64) if self.many else None,
         )
 
     def start(self, solution: Allocation) -> FloatArray:
         """Values of all variables that describe a solution."""
-        taken = set(zip(solution.user.tolist(), solution.model.tolist(), strict=True))
-        x = [float(pair in taken) for pair in zip(self.user, self.model, strict=True)]
-        share = {int(model): float(solution.exact_share(place)) for place, model in enumerate(solution.model)}
-        return np.array([*x, *(self._share_value(share.get(model, 0.0)) for model in self.broadcasts)])
+        places: dict[tuple[int, int], list[int]] = {}
+        for place, pair in enumerate(zip(self.user, self.model, strict=True)):
+            places.setdefault(pair, []).append(place)
+        served = [places.get(pair, []) for pair in zip(solution.user.tolist(), solution.model.tolist(), strict=True)]
+        groups = solution.groups.tolist()
+        # a broadcast is the one that the first of its users has last, which no other's first user has
+        copies: dict[int, int] = {}
+        for own, group in zip(served, groups, strict=True):
+            if own:
+                copies[group] = min(copies.get(group, len(own)), len(own))
+        x = np.zeros(len(self.user))
+        share: dict[int, float] = {}
+        for entry, (own, group) in enumerate(zip(served, groups, strict=True)):
+            if own:
+                place = own[copies[group] - 1]
+                x[place] = 1.0
+                share[self.broadcast[place]] = float(solution.exact_share(entry))
+        return np.array([*x, *(self._share_value(share.get(index, 0.0)) for index in self.broadcasts)])
 
     def _share_value(self, share: float) -> float:
         """A share in the unit of the model's variable ``y_i``."""

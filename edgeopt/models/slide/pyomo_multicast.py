@@ -28,7 +28,7 @@ class PyomoMulticast(MulticastFormulation):
             model.band.add((None, linear([1] * len(self.broadcasts), list(y.values())), 1))
         model.need = pyo.ConstraintList()
         for need in self.needs():
-            own, share = y[self.model[need.first]], float_below(need.share)
+            own, share = y[self.broadcast[need.first]], float_below(need.share)
             if need.first == need.second:
                 model.need.add((None, linear([share, -1], [x[need.first], own]), 0))
             elif need.share > 1:

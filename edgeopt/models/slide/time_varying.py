@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -32,7 +33,8 @@ class Option:
 
     def need_by(self, time: Fraction) -> Fraction:
         """Band-ticks needed until a time (ticks)."""
-        return next((step.need for step in reversed(self.demand) if step.due <= time), Fraction(0))
+        count = bisect_right(self.demand, time, key=lambda step: step.due)
+        return self.demand[count - 1].need if count else Fraction(0)
 
 
 @dataclass(frozen=True, slots=True)

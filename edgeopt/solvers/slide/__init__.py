@@ -62,7 +62,13 @@ SOLVERS = [
         "slide",
         f"{_HERE}.multicast:multicast",
         exact=True,
-        description="variant multicast, one model a user: cheapest broadcasts and a multiple-choice knapsack, optimal",
+        description="variants of multicast, one model a user: cheapest broadcasts and a knapsack of them, optimal",
+    ),
+    SolverInfo(
+        "multicast-greedy",
+        "slide",
+        f"{_HERE}.multicast_greedy:multicast_greedy",
+        description="variants of multicast, several models a user: greedy after enumeration (seeds=1), with a bound",
     ),
     SolverInfo(
         "time-varying",

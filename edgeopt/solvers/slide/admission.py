@@ -1,13 +1,14 @@
 """Admission: as many users as possible whose least shares fit into the band, decided exactly.
 
 Serving the users of the smallest least shares is optimal, by exchange. Floats enclose the shares and nearly always
-tell; where the enclosures leave open how many fit, exact rationals take their place.
+tell. Where they leave open how many fit, the users whose enclosure is wide are computed in exact numbers and enclosed
+by floats again, a few of them at a time; only where that does not tell either, exact rationals take the place of all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cache
 
@@ -18,13 +19,18 @@ from edgeopt.instances.slide.allocation import EMPTY, Allocation
 from edgeopt.instances.slide.band import POINT_BITS, exact_sum, fits_band, longest_fitting_prefix
 from edgeopt.instances.slide.instance import FloatArray
 from edgeopt.instances.slide.pair import Pair
+from edgeopt.models.slide.serve import float_above, float_below
 from edgeopt.solvers.base import Control
-from edgeopt.solvers.slide.exact_share import ExactShare, exact_share
+from edgeopt.solvers.slide.exact_share import ExactShare, exact_share, least_energy_slopes
 from edgeopt.solvers.slide.least_share import LeastShares
 from edgeopt.solvers.slide.proof import Evidence
 
 POLL = 64
-"""Pairs in exact numbers between two looks at the clock."""
+"""Users in exact numbers between two looks at the clock, or at what they tell."""
+WIDE = 1e-9
+"""Relative width of an enclosure that floats do better than, but for the odd user."""
+SPARE_BITS = (48, 40, 32)
+"""Shares are raised by so small parts until speeds in floats are feasible."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +59,78 @@ class Admission:
 
 def admit(shares: LeastShares, control: Control) -> Admission:
     """Serve as many users as possible, each at its least share."""
+    known = cache(exact_share)
+    order, count, most = _between(shares)
+    refined: dict[int, Evidence] = {}
+    if count < most:
+        shares, refined = _narrowed(shares, most, known, control)
+        order, count, most = _between(shares)
+    if count < most:
+        exact = _exact_users(shares, most, known, control)
+        if exact is not None:
+            return _exactly(shares, exact)
+    return Admission(allocate(shares, order[:count]), most, refined, len(refined), stopped=count < most)
+
+
+def _between(shares: LeastShares) -> tuple[NDArray[np.intp], int, int]:
+    """Users by the upper ends of their least shares, how many of them surely fit, and how many fit at most."""
     order = np.argsort(shares.user_high, kind="stable")
     count = longest_fitting_prefix(shares.user_high[order])
-    most = _most(shares.user_low, count)
-    if count == most:
-        return Admission(allocate(shares, order[:count]), most)
-    exact = _exact_users(shares, int(most), control)
-    if exact is None:
-        return Admission(allocate(shares, order[:count]), most, stopped=True)
+    return order, count, _most(shares.user_low, count)
+
+
+def _narrowed(
+    shares: LeastShares, most: int, known: Callable[[Pair], ExactShare], control: Control
+) -> tuple[LeastShares, dict[int, Evidence]]:
+    """Enclose users that floats enclose widely by exact numbers, and these by floats, the widest first, while it helps.
+
+    Returns the shares and the evidence of the pairs.
+    """
+    low, high, pair = shares.user_low.copy(), shares.user_high.copy(), shares.user_pair.copy()
+    evidence: dict[int, Evidence] = {}
+    given: dict[int, FloatArray] = {}
+    users = np.flatnonzero((low <= _limit(high, most)) & (high > low * (1 + WIDE)))
+    width = np.where(high[users] < np.inf, high[users] - low[users], np.inf)
+    users = users[np.argsort(-width, kind="stable")]
+    for first in range(0, len(users), POLL):
+        if control.stop():
+            break
+        for user in users[first : first + POLL].tolist():
+            found = exact_user(shares, user, known)
+            evidence |= found.evidence
+            low[user] = np.inf if found.low is None else max(low[user], float_below(found.low))
+            ends = _float_ends(shares, user, found)
+            if ends is not None and ends[0] < high[user]:
+                high[user], pair[user], speeds = ends
+                given[int(pair[user])] = speeds
+        shares = replace(shares, user_low=low, user_high=high, user_pair=pair, given=given)
+        _, count, most = _between(shares)
+        if count == most:
+            break
+    return shares, evidence
+
+
+def _float_ends(shares: LeastShares, user: int, found: ExactUser) -> tuple[float, int, FloatArray] | None:
+    """A share in floats a bit above the least one, its pair, and speeds in floats: feasible, exactly."""
+    if found.high is None:
+        return None
+    compiled = shares.compiled
+    begin = int(compiled.pair_start[user])
+    place = begin + compiled.models_of(user).tolist().index(found.model)
+    pair = compiled.pair(user, found.model)
+    if found.speed is None:
+        return float_above(found.high), place, np.ones(len(pair))
+    for bits in SPARE_BITS:
+        share = min(1.0, float_above(found.high * (1 + Fraction(1, 2**bits))))
+        slopes = least_energy_slopes(pair, Fraction(share))
+        speeds = [min(1.0, float_above(slope)) if slope else 1.0 for slope in slopes]
+        if pair.allows(Fraction(share), [Fraction(speed) for speed in speeds]):
+            return share, place, np.array(speeds)
+    return None
+
+
+def _exactly(shares: LeastShares, exact: dict[int, ExactUser]) -> Admission:
+    """The same by exact enclosures of all users who may be served."""
     ranked = sorted(exact, key=lambda user: (exact[user].high is None, exact[user].high, user))
     feasible = [exact[user].high for user in ranked]
     served = ranked[: _longest([high for high in feasible if high is not None])]
@@ -72,6 +142,11 @@ def admit(shares: LeastShares, control: Control) -> Admission:
     else:
         allocation = allocate_exactly(shares, {user: exact[user] for user in sorted(served)})
     return Admission(allocation, most, refined, len(refined))
+
+
+def _limit(high: FloatArray, most: int) -> float:
+    """A share that the ``most + 1`` smallest ones do not exceed."""
+    return min(1.0, float(np.partition(high, most)[most])) if most < len(high) else 1.0
 
 
 def _most(low: FloatArray, count: int) -> int:
@@ -111,14 +186,12 @@ class ExactUser:
     evidence: dict[int, Evidence]
 
 
-def _exact_users(shares: LeastShares, most: int, control: Control) -> dict[int, ExactUser] | None:
+def _exact_users(
+    shares: LeastShares, most: int, known: Callable[[Pair], ExactShare], control: Control
+) -> dict[int, ExactUser] | None:
     """Exact enclosures of all users that may be among the `most` + 1 smallest; None if there is no time for them."""
-    low, high = shares.user_low, shares.user_high
-    limit = np.partition(high, most)[most] if most < len(high) else np.inf
-    limit = min(float(limit), 1.0)
-    known = cache(exact_share)
     found: dict[int, ExactUser] = {}
-    for step, user in enumerate(np.flatnonzero(low <= limit).tolist()):
+    for step, user in enumerate(np.flatnonzero(shares.user_low <= _limit(shares.user_high, most)).tolist()):
         if step % POLL == 0 and control.stop():
             return None
         found[user] = exact_user(shares, user, known)

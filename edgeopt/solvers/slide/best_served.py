@@ -21,6 +21,7 @@ from edgeopt.solvers.base import Control
 from edgeopt.solvers.slide.admission import ExactUser, allocate, allocate_exactly
 from edgeopt.solvers.slide.knapsack import Exact, Knapsack, Packing, pack
 from edgeopt.solvers.slide.least_share import LeastShares
+from edgeopt.solvers.slide.proof import Evidence
 
 POINT_BITS = 61
 """Binary places of the shares at first: with them two sums fit into 64 bits."""
@@ -59,6 +60,10 @@ class Served:
     cells: int = 0
     stopped: bool = False
     too_long: bool = False
+
+    def evidence(self) -> dict[int, Evidence]:
+        """What bounds the least shares of those known in exact numbers from below, by pair."""
+        return {pair: line for found in self.exact.values() for pair, line in found.evidence.items()}
 
 
 def best_served(shares: LeastShares, worth: IntArray, exactly: Exactly, control: Control) -> Served:

@@ -25,6 +25,7 @@ from edgeopt.solvers.slide.best_served import allocation_of, best_served
 from edgeopt.solvers.slide.concave_exact import exact_concave_user
 from edgeopt.solvers.slide.exact_share import exact_share
 from edgeopt.solvers.slide.least_share import LeastShares, least_shares
+from edgeopt.solvers.slide.proof import ExchangeProof
 
 NEWTON_STEPS = 12
 WIDENINGS = (1.0, 16.0, 1024.0)
@@ -54,6 +55,7 @@ def slide_concave(instance: SlideInstance, control: Control) -> Answer:
         bound=found.bound,
         termination=control.stopped_by() if found.stopped else Termination.COMPLETE,
         effort={"pairs": len(shares.low), "hulls": shares.hulls, "exact_users": len(found.exact)},
+        proof=ExchangeProof(found.bound, shares, found.evidence()),
         message="exact numbers could not tell whether more fit into the band" if undecided else "",
     )
 

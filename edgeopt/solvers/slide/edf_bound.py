@@ -37,20 +37,20 @@ class Relaxation:
         Of each option.
     price : (P,) float64
         ``sum_t lambda_t d(t) / t`` of each option.
-    points : int
-        Due times with a row.
+    times : tuple of Fraction
+        Due times (ticks) with a row.
     """
 
     bound: int
     value: NDArray[np.float64]
     price: NDArray[np.float64]
-    points: int
+    times: tuple[Fraction, ...]
 
 
 def relaxation(formulation: TimeVaryingFormulation, control: Control) -> Relaxation:
     """Solve the relaxation; without time for it the bound is the number of users that can be served at all."""
     options = formulation.options
-    best = Relaxation(len({own.user for own in options}), np.ones(len(options)), np.zeros(len(options)), 0)
+    best = Relaxation(len({own.user for own in options}), np.ones(len(options)), np.zeros(len(options)), ())
     points = set(formulation.points[:: 1 + len(formulation.points) // FIRST_POINTS])
     for _ in range(MOST_ROUNDS):
         rows = formulation.rows(sorted(points))
@@ -61,7 +61,7 @@ def relaxation(formulation: TimeVaryingFormulation, control: Control) -> Relaxat
             return best
         value, duals = solved
         bound, price = _bound(formulation, rows, duals)
-        best = Relaxation(min(best.bound, bound), value, price, len(points))
+        best = Relaxation(min(best.bound, bound), value, price, tuple(sorted(points)))
         more = _overloaded(formulation, value) - points
         if not more:
             return best

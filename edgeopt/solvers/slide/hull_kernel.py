@@ -38,32 +38,34 @@ CLOSE = 1e-7
 
 
 @compiled
-def minorant(bits, work_left, overhead_left, begin, end, deadline, tick, price, x, us, bs, vertex, speed):
+def minorant(bits, work_left, overhead_left, begin, end, deadline, tick, price, x, left, bs, vertex, speed):
     """Greatest convex minorant at `x`: vertices from the last layer back, and the speed of the segment before each.
 
-    At an `x` where full speed meets the deadline. Returns the number of vertices after the origin, the energy ``P`` and
-    the fall ``-dQ/dx``.
+    At an `x` where full speed meets the deadline. Work is subtracted in integers: where little of it is left to a slow
+    segment, the difference of two floats would be mostly rounding. Returns the number of vertices after the origin, the
+    energy ``P`` and the fall ``-dQ/dx``.
     """
     top = 0
-    us[0], bs[0], vertex[0] = 0.0, 0.0, end
+    left[0], bs[0], vertex[0] = 0, 0.0, end
     for layer in range(end - 1, begin - 1, -1):
-        u = work_left[layer] * price
         b = float(deadline - overhead_left[layer]) - bits[layer] * (x * tick)
-        if u == us[top]:
+        if work_left[layer] == left[top]:
             if b >= bs[top]:
                 continue
             top -= 1
-        while top > 0 and (bs[top] - bs[top - 1]) * (u - us[top - 1]) >= (b - bs[top - 1]) * (us[top] - us[top - 1]):
+        while top > 0 and (bs[top] - bs[top - 1]) * (work_left[layer] - left[top - 1]) >= (b - bs[top - 1]) * (
+            left[top] - left[top - 1]
+        ):
             top -= 1
         top += 1
-        us[top], bs[top], vertex[top] = u, b, layer
+        left[top], bs[top], vertex[top] = work_left[layer], b, layer
     energy = 0.0
     for i in range(1, top + 1):
-        gap = bs[i] - bs[i - 1]
-        speed[i] = (us[i] - us[i - 1]) / gap if gap > 0.0 else np.inf
+        gap, own = bs[i] - bs[i - 1], (left[i] - left[i - 1]) * price
+        speed[i] = own / gap if gap > 0.0 else np.inf
         if i > 1:
             speed[i] = min(speed[i], speed[i - 1])  # rounding must not let speeds fall from layer to layer
-        energy += (us[i] - us[i - 1]) * speed[i] * speed[i]
+        energy += own * speed[i] * speed[i]
     fall = 0.0
     for i in range(1, top + 1):
         below = speed[i + 1] if i < top else 0.0
@@ -167,9 +169,9 @@ def least_shares(
     longest = 0
     for model in range(len(start) - 1):
         longest = max(longest, start[model + 1] - start[model])
-    us, bs, speed = np.empty(longest + 2), np.empty(longest + 2), np.empty(longest + 2)
+    left, bs, speed = np.empty(longest + 2), np.empty(longest + 2), np.empty(longest + 2)
     out = np.empty(longest + 2)
-    vertex = np.empty(longest + 2, dtype=np.int64)
+    left, vertex = np.empty(longest + 2, dtype=np.int64), np.empty(longest + 2, dtype=np.int64)
     hulls = 0
     for user in range(first_user, last_user):
         last, tick, price, budget = deadline[user], TICKS_PER_S / rate[user], flop_ticks[user], energy[user]
@@ -191,7 +193,7 @@ def least_shares(
             for _ in range(MOST_STEPS):
                 hulls += 1
                 top, spent, fall = minorant(
-                    bits, work_left, overhead_left, begin, end, last, tick, price, x, us, bs, vertex, speed
+                    bits, work_left, overhead_left, begin, end, last, tick, price, x, left, bs, vertex, speed
                 )
                 back = 2.5 * spent / fall if fall > 0.0 else 0.0
                 if spent <= budget:
@@ -221,7 +223,7 @@ def least_shares(
                     break
                 hulls += 1
                 top, spent, fall = minorant(
-                    bits, work_left, overhead_left, begin, end, last, tick, price, trial, us, bs, vertex, speed
+                    bits, work_left, overhead_left, begin, end, last, tick, price, trial, left, bs, vertex, speed
                 )
                 share = more / trial
                 if fit_speeds(
@@ -245,8 +247,8 @@ def speeds_of(
     longest = 0
     for at in range(len(user)):
         longest = max(longest, start[model[at] + 1] - start[model[at]])
-    us, bs, speed = np.empty(longest + 2), np.empty(longest + 2), np.empty(longest + 2)
-    vertex = np.empty(longest + 2, dtype=np.int64)
+    left, bs, speed = np.empty(longest + 2), np.empty(longest + 2), np.empty(longest + 2)
+    left, vertex = np.empty(longest + 2, dtype=np.int64), np.empty(longest + 2, dtype=np.int64)
     for at in range(len(user)):
         begin, end = start[model[at]], start[model[at] + 1]
         row = out[first[at] : first[at] + end - begin]
@@ -257,7 +259,7 @@ def speeds_of(
         last, tick, price = deadline[k], TICKS_PER_S / rate[k], flop_ticks[k]
         more = 1.0 + (8 * (end - begin) + 200) * ULP
         top, _, _ = minorant(
-            bits, work_left, overhead_left, begin, end, last, tick, price, inside[at], us, bs, vertex, speed
+            bits, work_left, overhead_left, begin, end, last, tick, price, inside[at], left, bs, vertex, speed
         )
         fit_speeds(
             bits, work_left, overhead_left, begin, end, last, tick, price, energy[k],
@@ -276,13 +278,13 @@ def slopes_of(
     longest = 0
     for at in range(len(user)):
         longest = max(longest, start[model[at] + 1] - start[model[at]])
-    us, bs, speed = np.empty(longest + 2), np.empty(longest + 2), np.empty(longest + 2)
-    vertex = np.empty(longest + 2, dtype=np.int64)
+    left, bs, speed = np.empty(longest + 2), np.empty(longest + 2), np.empty(longest + 2)
+    left, vertex = np.empty(longest + 2, dtype=np.int64), np.empty(longest + 2, dtype=np.int64)
     for at in range(len(user)):
         begin, end, k = start[model[at]], start[model[at] + 1], user[at]
         top, _, _ = minorant(
             bits, work_left, overhead_left, begin, end, deadline[k], TICKS_PER_S / rate[k], flop_ticks[k],
-            tangent[at], us, bs, vertex, speed,
+            tangent[at], left, bs, vertex, speed,
         )  # fmt: skip
         i = 1
         for layer in range(end - 1, begin - 1, -1):

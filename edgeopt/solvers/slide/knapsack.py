@@ -96,19 +96,21 @@ def pack(knapsack: Knapsack, control: Control, at_least: int = 0, *, most_cells:
     greedy = int(worth[taken].sum())
     best, chosen = (greedy, np.sort(taken)) if greedy > at_least else (at_least, None)
     price = 0.0 if broken is None else float(ratio[order[broken]])
-    _, _, never = _relaxed(worth[usable], part, price, at_least)
+    never = _relaxed(worth[usable], part, price, at_least).outside
     open_items = np.zeros(len(worth), dtype=bool)
     open_items[usable[~never]] = True
-    bound, inside, outside = _relaxed(worth[usable], part, price, best)
+    relaxed = _relaxed(worth[usable], part, price, best)
+    bound, inside = relaxed.bound, relaxed.inside
     if best >= bound:
         return Packing(chosen, best, best, 0, open_items)
     base = usable[inside]
     base_worth = int(worth[base].sum())
-    core = usable[~inside & ~outside]
+    undecided = np.flatnonzero(~inside & ~relaxed.outside)
+    core = usable[undecided]
     room, most = knapsack.capacity - _total(size[base]), min(bound - base_worth, int(worth[core].sum()))
     if room < 0 or base_worth + most <= best:
         return Packing(chosen, best, best, 0, open_items)
-    core = core[worth[core] <= most]
+    undecided, core = undecided[worth[core] <= most], core[worth[core] <= most]
     step = max(1, int(np.gcd.reduce(worth[core])))
     inner, most = Knapsack(worth[core] // step, size[core], room), most // step
     cells = len(core) * (most + 1)
@@ -117,7 +119,12 @@ def pack(knapsack: Knapsack, control: Control, at_least: int = 0, *, most_cells:
     if cells <= most_cells and most <= MOST_WORTH:
         found = _table(inner, most, control)
     else:
-        found = None if most_cells == 0 else _undominated(inner, control)
+        # what is decided last matters least
+        order = np.argsort(-relaxed.loss[undecided], kind="stable")
+        core, sorted_ = core[order], undecided[order]
+        inner = Knapsack(inner.worth[order], inner.size[order], room)
+        loss = np.where(relaxed.gain[sorted_] > 0, -1.0, 1.0) * relaxed.loss[sorted_]
+        found = None if most_cells == 0 else _undominated(inner, loss, relaxed.spare, control)
     if found is None:
         return Packing(chosen, best, bound, cells, open_items)
     places = np.sort(np.concatenate([base, core[found]])).astype(np.int64)
@@ -152,10 +159,24 @@ def _greedy(knapsack: Knapsack, order: IntArray) -> tuple[IntArray, int | None]:
     return np.array(taken, dtype=np.int64), broken
 
 
-def _relaxed(
-    worth: IntArray, part: FloatArray, price: float, best: int
-) -> tuple[int, NDArray[np.bool_], NDArray[np.bool_]]:
-    """Lagrangian bound at a price of the capacity, and the items that every set better than `best` contains, or lacks.
+@dataclass(frozen=True, slots=True, eq=False)
+class _Relaxed:
+    """A Lagrangian bound, and the items that every set better than some worth contains (`inside`) or lacks (`outside`).
+
+    A set that lacks an item of positive `gain`, or contains one of negative, is below the bound by its `loss`; all
+    losses of a set better than that worth are together at most `spare`.
+    """
+
+    bound: int
+    inside: NDArray[np.bool_]
+    outside: NDArray[np.bool_]
+    gain: FloatArray
+    loss: FloatArray
+    spare: float
+
+
+def _relaxed(worth: IntArray, part: FloatArray, price: float, best: int) -> _Relaxed:
+    """Lagrangian bound at a price of the capacity, and what it says of the items of sets better than `best`.
 
     ``U = price + sum_j max(0, worth_j - price part_j)`` bounds every set, at whatever price; a set that lacks an item
     with a positive term, or contains one with a negative term, loses its absolute value from that. `slack` covers the
@@ -167,8 +188,10 @@ def _relaxed(
     total = float(np.maximum(gain, 0.0).sum()) + price
     slack = float(doubt.sum()) + (len(worth) + 8) * ULP * total
     bound = min(int(np.floor(total + slack)), int(worth.sum()))
-    fixed = (total + slack) - (np.abs(gain) - doubt) * (1 - 4 * ULP) < (best + 1) * (1 - 4 * ULP)
-    return bound, fixed & (gain > doubt), fixed & (gain < -doubt)
+    loss = np.maximum(np.abs(gain) - doubt, 0.0) * (1 - (len(worth) + 8) * ULP)
+    spare = ((total + slack) - (best + 1) * (1 - 4 * ULP)) * (1 + 4 * ULP)
+    fixed = loss > spare
+    return _Relaxed(bound, fixed & (gain > doubt), fixed & (gain < -doubt), gain, loss, spare)
 
 
 def _table(knapsack: Knapsack, most: int, control: Control) -> IntArray | None:
@@ -199,25 +222,31 @@ def _table(knapsack: Knapsack, most: int, control: Control) -> IntArray | None:
     return np.array(chosen[::-1], dtype=np.int64)
 
 
-def _undominated(knapsack: Knapsack, control: Control) -> IntArray | None:
+def _undominated(knapsack: Knapsack, loss: FloatArray, spare: float, control: Control) -> IntArray | None:
     """The best set, from all sets that none of less or equal size is worth as much as (Nemhauser and Ullmann 1969).
 
-    It is the table over the value without the entries that are of no use. None if the control stopped it, or there are
-    more than `MOST_STATES` of them.
+    It is the table over the value without the entries that are of no use: those dominated, and those that lose more
+    than `spare` of a bound, `loss` with an item where that is positive and ``-loss`` without it where it is negative.
+    None if the control stopped it, or there are more than `MOST_STATES` of them.
     """
     size, worth = np.zeros(1, dtype=knapsack.size.dtype), np.zeros(1, dtype=np.int64)
+    lost = np.zeros(1)
     origins: list[IntArray] = []
     kept = 0
-    for value, need in zip(knapsack.worth.tolist(), knapsack.size.tolist(), strict=True):
+    for value, need, own in zip(knapsack.worth.tolist(), knapsack.size.tolist(), loss.tolist(), strict=True):
         if control.stop() or kept > MOST_STATES:
             return None
         fits = np.asarray(size + need <= knapsack.capacity, dtype=bool)
         sizes, worths = np.concatenate([size, (size + need)[fits]]), np.concatenate([worth, (worth + value)[fits]])
+        losses = np.concatenate([lost + max(0.0, -own), (lost + max(0.0, own))[fits]])
         order = np.argsort(-worths, kind="stable")
         order = order[np.argsort(sizes[order], kind="stable")]
+        order = order[losses[order] <= spare]
+        if not len(order):
+            return np.zeros(0, dtype=np.int64)  # no set is better than what is known
         before = np.maximum.accumulate(worths[order])
         order = order[np.concatenate([[True], worths[order][1:] > before[:-1]])]
-        size, worth = sizes[order], worths[order]
+        size, worth, lost = sizes[order], worths[order], losses[order]
         origins.append(order)
         kept += len(order)
     chosen, at = [], len(worth) - 1

@@ -1,4 +1,4 @@
-"""`multicast`: users of the same model share one broadcast; optimal where each user may take one model (ours)."""
+"""`multicast`: users of a model share broadcasts of it; optimal where each user may take one model (ours)."""
 
 from __future__ import annotations
 
@@ -13,20 +13,21 @@ from edgeopt.errors import AssumptionError
 from edgeopt.instances.slide import Allocation, SlideInstance
 from edgeopt.instances.slide.allocation import EMPTY
 from edgeopt.instances.slide.band import fits_band
-from edgeopt.instances.slide.instance import IntArray
+from edgeopt.instances.slide.instance import MULTICAST, IntArray
 from edgeopt.models.slide.serve import float_above
 from edgeopt.result import Answer, Termination
 from edgeopt.solvers.base import Control
 from edgeopt.solvers.slide.admission import POLL, ExactUser, exact_user
-from edgeopt.solvers.slide.broadcast import Broadcast, Column, LeastBand, cheapest, least_band
+from edgeopt.solvers.slide.broadcast import Broadcast, Column, LeastBand, cheapest, cheapest_several, least_band
 from edgeopt.solvers.slide.least_share import NO_PAIR, LeastShares, least_shares
+from edgeopt.solvers.slide.proof import Evidence, ExchangeProof
 
 ROUNDING = 2.0**-52
 """Twice what an operation on doubles can lose."""
 
 
 def multicast(instance: SlideInstance, control: Control, *, provision: Literal["sole", "least"] = "sole") -> Answer:
-    """Serve as many users as possible with at most one broadcast a model.
+    """Serve as many users as possible with at most one broadcast a model, or several in the variant multicast-many.
 
     Parameters
     ----------
@@ -37,16 +38,15 @@ def multicast(instance: SlideInstance, control: Control, *, provision: Literal["
     Raises
     ------
     AssumptionError
-        If the variant is not ``multicast``, or a user may take several models and `provision` is ``sole``.
+        If the variant is none of multicast, or a user may take several models and `provision` is ``sole``.
     """
-    if instance.variant != "multicast":
-        raise AssumptionError(f"multicast solves the variant 'multicast', {instance.name} is {instance.variant!r}")
+    require_multicast(instance, control.solver)
     several = np.flatnonzero(np.diff(instance.compiled.pair_start) > 1)
     if len(several) and provision == "sole":
         user = int(several[0])
         raise AssumptionError(
             f"users[{user}] may take {len(instance.compiled.models_of(user))} models: multicast is exact only for one "
-            "model a user, since choosing is NP-hard; name one in users[].models, or take provision=least (no bound)"
+            "model a user, since choosing is NP-hard; name one in users[].models, or take multicast-greedy"
         )
     shares = least_shares(instance.compiled, control)
     search = _Search(instance, shares, control)
@@ -57,34 +57,43 @@ def multicast(instance: SlideInstance, control: Control, *, provision: Literal["
         claimed_value=len(found),
         bound=most if provision == "sole" else None,
         termination=control.stopped_by() if search.stopped else Termination.COMPLETE,
-        effort={"pairs": len(shares.low), "exact_users": search.exact_users},
+        effort={"pairs": len(shares.low), "exact_users": len(search.exact)},
+        proof=ExchangeProof(most, shares, search.evidence()),
         guarantee=None if provision == "sole" else "0",
     )
 
 
+def require_multicast(instance: SlideInstance, solver: str) -> None:
+    """Refuse other variants.
+
+    Raises
+    ------
+    AssumptionError
+        If the variant is neither ``multicast`` nor ``multicast-many``.
+    """
+    if instance.variant not in MULTICAST:
+        raise AssumptionError(
+            f"{solver} solves the variants 'multicast' and 'multicast-many', {instance.name} is {instance.variant!r}"
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """A knapsack with what is needed to name the users of its solutions: by model, its users and their bit rates."""
+    """A knapsack with what is needed to name the users of its solutions: by model, its users."""
 
     models: list[int]
     users: list[IntArray]
-    bit_rate: list[Column]
     broadcasts: list[Broadcast]
     band: LeastBand
     complete: bool
 
-    def chosen(self, rate: Column, count: int) -> dict[int, list[int]]:
-        """Users by model of the cheapest way to serve so many."""
-        found = {}
-        for place, wanted in enumerate(self.band.counts(count)):
-            if not wanted:
-                continue
-            users, need = self.users[place], self.bit_rate[place]
-            worst = users[self.broadcasts[place].worst[wanted]]
-            near = np.flatnonzero(rate[users] >= rate[worst])
-            order = near[np.argsort(need[near], kind="stable")]
-            found[self.models[place]] = sorted(users[order[:wanted]].tolist())
-        return found
+    def chosen(self, count: int) -> list[tuple[int, list[int]]]:
+        """Model and users of each broadcast of the cheapest way to serve so many."""
+        return [
+            (self.models[place], sorted(self.users[place][group].tolist()))
+            for place, wanted in enumerate(self.band.counts(count))
+            for group in self.broadcasts[place].groups(wanted)
+        ]
 
 
 class _Search:
@@ -93,8 +102,13 @@ class _Search:
     def __init__(self, instance: SlideInstance, shares: LeastShares, control: Control) -> None:
         self.instance, self.shares, self.control = instance, shares, control
         self.rate = instance.compiled.rate
+        self.many = instance.variant == "multicast-many"
         self.stopped = control.stop()
-        self.exact_users = 0
+        self.exact: dict[int, ExactUser] = {}
+
+    def evidence(self) -> dict[int, Evidence]:
+        """What bounds the least shares of those known in exact numbers from below, by pair."""
+        return {pair: line for found in self.exact.values() for pair, line in found.evidence.items()}
 
     def run(self, *, exact: bool) -> tuple[Allocation, int]:
         """The best allocation found, and how many users could be served at most."""
@@ -104,13 +118,14 @@ class _Search:
         pair = np.where(shares.user_pair == NO_PAIR, first, shares.user_pair)
         model = np.full(compiled.users, -1, dtype=np.int64)
         model[has] = compiled.pair_model[pair[has]]
-        slack = (len(compiled.start) + 16) * ROUNDING  # one rounding a model, and a few for each cost
+        # one rounding a broadcast, of which there is one a model or at most one a user, and a few for each cost
+        slack = (len(compiled.start) + self.many * compiled.users + 16) * ROUNDING
         low = self._plan(np.flatnonzero(has & (shares.user_low <= 1)), model, shares.user_low, 1 + slack)
         high = self._plan(np.flatnonzero(has & (shares.user_high <= 1)), model, shares.user_high, 1 + slack)
         most = len(low.band.band) - 1 if low.complete else int(np.count_nonzero(has & (shares.user_low <= 1)))
         surely = int(np.count_nonzero(high.band.band <= 1 - slack)) - 1
         for count in (len(high.band.band) - 1, surely):  # the first may be so near to 1 that doubles cannot tell
-            best = self._allocation(high.chosen(self.rate, count), None)
+            best = self._allocation(high.chosen(count), None)
             if len(best):
                 break
         if len(best) == most or not exact or self.stopped:
@@ -122,7 +137,6 @@ class _Search:
         rate = self.rate if share.dtype == np.float64 else self._exact_rate()
         models: list[int] = []
         groups: list[IntArray] = []
-        needs: list[Column] = []
         broadcasts: list[Broadcast] = []
         order = users[np.argsort(model[users], kind="stable")]
         names, begin = np.unique(model[order], return_index=True)
@@ -131,10 +145,14 @@ class _Search:
                 break
             models.append(own)
             groups.append(group)
-            needs.append(share[group] * rate[group])
-            broadcasts.append(cheapest(needs[-1], rate[group], limit))
+            need = share[group] * rate[group]
+            if self.many:
+                broadcasts.append(cheapest_several(need, rate[group], limit, self._stop))
+            else:
+                broadcasts.append(cheapest(need, rate[group], limit))
         band = least_band(broadcasts, limit, self._stop)
-        return _Plan(models, groups, needs, broadcasts, band, len(band.picks) == len(names))
+        complete = len(band.picks) == len(names) and all(broadcast.complete for broadcast in broadcasts)
+        return _Plan(models, groups, broadcasts, band, complete)
 
     def _stop(self) -> bool:
         self.stopped = self.stopped or self.control.stop()
@@ -150,13 +168,13 @@ class _Search:
             if step % POLL == 0 and self._stop():
                 return best, most
             found[user] = exact_user(self.shares, user)
-        self.exact_users = len(found)
+        self.exact = found
         low, high = self._exact_plan(found, model, "low"), self._exact_plan(found, model, "high")
         if low.complete:
             most = min(most, len(low.band.band) - 1)
         count = len(high.band.band) - 1
         if count > len(best):
-            best = self._allocation(high.chosen(self._exact_rate(), count), found)
+            best = self._allocation(high.chosen(count), found)
         return best, most
 
     def _exact_plan(self, found: dict[int, ExactUser], model: IntArray, end: Literal["low", "high"]) -> _Plan:
@@ -168,19 +186,21 @@ class _Search:
         users = np.array([user for user in found if share[user] <= 1], dtype=np.int64)
         return self._plan(users, model, share, Fraction(1))
 
-    def _allocation(self, groups: dict[int, list[int]], exact: dict[int, ExactUser] | None) -> Allocation:
-        """Broadcasts to these users by model; nobody where they do not fit, in exact arithmetic."""
-        share: dict[int, Fraction] = {}
-        for model, users in groups.items():
-            rates = {user: Fraction(float(self.rate[user])) for user in users}
-            needs = [self._least(user, exact) * rates[user] for user in users]
-            share[model] = max(needs) / min(rates.values())
-        if not fits_band(list(share.values())):
+    def _allocation(self, groups: list[tuple[int, list[int]]], exact: dict[int, ExactUser] | None) -> Allocation:
+        """Broadcasts of models to users; nobody where they do not fit, in exact arithmetic."""
+        shares = []
+        for _, users in groups:
+            rates = [Fraction(float(self.rate[user])) for user in users]
+            needs = [self._least(user, exact) * rate for user, rate in zip(users, rates, strict=True)]
+            shares.append(max(needs) / min(rates))
+        if not fits_band(shares):
             return EMPTY
-        model_of = {user: model for model, users in groups.items() for user in users}
-        user = np.array(sorted(model_of), dtype=np.int64)
-        chosen = np.array([model_of[own] for own in user.tolist()], dtype=np.int64)
-        return Allocation(user, chosen, _numbers(share, chosen.tolist()), self._speeds(user, chosen, exact))
+        listens = {user: place for place, (_, users) in enumerate(groups) for user in users}
+        user = np.array(sorted(listens), dtype=np.int64)
+        group = np.array([listens[own] for own in user.tolist()], dtype=np.int64)
+        chosen = np.array([model for model, _ in groups], dtype=np.int64)[group] if len(user) else user
+        speeds = self._speeds(user, chosen, exact)
+        return Allocation(user, chosen, numbers(shares, group.tolist()), speeds, group if self.many else None)
 
     def _least(self, user: int, exact: dict[int, ExactUser] | None) -> Fraction:
         if exact is None:
@@ -202,9 +222,9 @@ class _Search:
         return tuple(speeds)
 
 
-def _numbers(share: dict[int, Fraction], chosen: Sequence[int]) -> Any:
-    """The share of each user: doubles rounded up where all broadcasts still fit so, else fractions."""
-    rounded = {model: float_above(value) for model, value in share.items()}
-    if fits_band([Fraction(value) for value in rounded.values()]) and all(value <= 1 for value in rounded.values()):
-        return np.array([rounded[model] for model in chosen], dtype=np.float64)
-    return tuple(share[model] for model in chosen)
+def numbers(shares: Sequence[Fraction], group: Sequence[int]) -> Any:
+    """The share of each user's broadcast: doubles rounded up where all of them still fit so, else fractions."""
+    rounded = [float_above(value) for value in shares]
+    if fits_band([Fraction(value) for value in rounded]) and all(value <= 1 for value in rounded):
+        return np.array([rounded[own] for own in group], dtype=np.float64)
+    return tuple(shares[own] for own in group)

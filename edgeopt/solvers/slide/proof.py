@@ -77,25 +77,32 @@ class Columns:
 class ExchangeProof:
     """No more than `most` users can be served: the ``most + 1`` smallest lower bounds exceed the band.
 
-    Every pair of a user and a model that it may take has its evidence; a user without pairs cannot be served.
+    Every pair of a user and a model that it may take has its evidence; a user without pairs cannot be served. Other
+    variants rest on the same lower bounds and argue otherwise: with weights a knapsack of them, with broadcasts their
+    cheapest ones, with concave rates the shares of the rates that they show.
 
     Attributes
     ----------
     most : int
+        In the variant ``weighted`` a weight.
     shares : LeastShares
         Holds the evidence of every pair, and floats that the bounds it proves are not below (`LeastShares.low`).
     refined : mapping of int to Evidence
         By pair: better evidence, where floats could not tell.
+    total : int, optional
+        What all users together are worth; their number when not given.
     """
 
     most: int
     shares: LeastShares
     refined: Mapping[int, Evidence] = field(default_factory=dict)
+    total: int | None = None
 
     @property
     def needed(self) -> bool:
         """Whether somebody is left out, so that there is anything to prove."""
-        return self.most < self.shares.compiled.users
+        compiled = self.shares.compiled
+        return self.most < (compiled.users if self.total is None else self.total)
 
     def evidence(self, pair: int) -> Evidence:
         """What bounds the least share of a pair, an index into ``compiled.pair_model``."""

@@ -44,7 +44,7 @@ def edf_greedy(instance: SlideInstance, control: Control) -> Answer:
         claimed_value=len(found),
         bound=relaxed.bound,
         termination=control.stopped_by() if control.stop() else Termination.COMPLETE,
-        effort={"options": len(formulation.options), "due_times": len(formulation.points), "rows": relaxed.points},
+        effort={"options": len(formulation.options), "due_times": len(formulation.points), "rows": len(relaxed.times)},
     )
 
 

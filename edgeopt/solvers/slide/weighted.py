@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from functools import cache, partial
 
@@ -13,33 +14,40 @@ from edgeopt.instances.slide.band import longest_fitting_prefix
 from edgeopt.instances.slide.instance import IntArray
 from edgeopt.result import Answer, Termination
 from edgeopt.solvers.base import Control
+from edgeopt.solvers.slide import knapsack
 from edgeopt.solvers.slide.admission import exact_user
 from edgeopt.solvers.slide.best_served import POINT_BITS, Exactly, Served, allocation_of, best_served, rounded
 from edgeopt.solvers.slide.exact_share import exact_share
 from edgeopt.solvers.slide.knapsack import Knapsack, pack
 from edgeopt.solvers.slide.least_share import LeastShares, least_shares
+from edgeopt.solvers.slide.proof import ExchangeProof
 from edgeopt.system.exact import as_fraction
 
 
 def weighted_dp(instance: SlideInstance, control: Control) -> Answer:
     """Serve the largest total weight: a dynamic program over the value, ``least[v]`` the least band that reaches `v`.
 
-    Its table is as long as the weights of the users that a Lagrangian bound leaves open.
+    Its table is as long as the weights of the users that a Lagrangian bound leaves open. Where that is too long, the
+    sets that the bound and dominance leave open are kept in its place; where there are too many of them as well, the
+    best set known comes back with the bound, as at a limit of nodes.
 
     Raises
     ------
     AssumptionError
-        If the variant is not ``weighted``, or the table would be too long.
+        If the variant is not ``weighted``.
     """
     require_weighted(instance, control.solver)
     shares = least_shares(instance.compiled, control)
     found = best_served(shares, instance.compiled.weight, exactly(shares), control)
-    if found.too_long:
-        raise AssumptionError(
-            f"{control.solver}: the table of {instance.name} would have {found.cells} entries; "
-            "use weighted-fptas, or a MILP solver"
-        )
-    return _answer(shares, found, found.bound, control)
+    answer = _answer(shares, found, found.bound, control)
+    if not found.too_long:
+        return answer
+    return replace(
+        answer,
+        termination=Termination.NODE_LIMIT,
+        message=f"the table would have {found.cells} entries, and more than {knapsack.MOST_STATES} sets are open: not "
+        "searched to the end; a MILP solver may do so, or weighted-fptas close a chosen gap",
+    )
 
 
 def weighted_fptas(instance: SlideInstance, control: Control, *, epsilon: float = 0.1) -> Answer:
@@ -125,6 +133,7 @@ def _answer(shares: LeastShares, found: Served, bound: int, control: Control, gu
         bound=bound,
         termination=control.stopped_by() if found.stopped else Termination.COMPLETE,
         effort={"pairs": len(shares.low), "cells": found.cells, "exact_users": len(found.exact)},
+        proof=ExchangeProof(bound, shares, found.evidence(), int(weight.sum())),
         message="exact numbers could not tell whether more fit into the band" if undecided else "",
         guarantee=guarantee,
     )

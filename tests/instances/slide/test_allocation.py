@@ -145,6 +145,21 @@ def test_the_band_is_decided_exactly(shares: list[float]) -> None:
     rising = np.sort(shares)
     most = max(n for n in range(len(shares) + 1) if sum(map(Fraction, rising[:n].tolist()), Fraction(0)) <= 1)
     assert band.longest_fitting_prefix(rising) == most
+    # what is no share at all, in a solution that is none, is added up exactly as well
+    signed = [*(-share for share in shares), *shares[::-1], *shares]
+    assert band.fits_band(np.array(signed)) == fits
+
+
+@pytest.mark.parametrize("places", [3, 10, 14])
+def test_the_last_place_of_many_shares_decides(places: int) -> None:
+    even = np.full(2**places, 2.0**-places)
+    assert band.fits_band(even)
+    assert band.longest_fitting_prefix(even) == 2**places
+    for change, fits in ((2.0**-52, False), (-(2.0**-53), True)):
+        even[-1] = 2.0**-places * (1 + change)
+        assert band.fits_band(even) == fits
+        assert band.longest_fitting_prefix(np.sort(even)) == 2**places - (not fits)
+    assert not band.fits_band(np.append(even, [2.0**-1000, 2.0**-places * 2.0**-53]))
 
 
 def test_tenths() -> None:

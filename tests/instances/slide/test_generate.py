@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 import edgeopt as eo
-from edgeopt.errors import EdgeoptError
+from edgeopt.errors import EdgeoptError, InstanceError
 from edgeopt.instances.slide import SlideInstance, file
 from edgeopt.instances.slide.generate import CORNERS
+from edgeopt.instances.slide.instance import VARIANTS, Variant
 from edgeopt.system.layers.catalogue import IMAGE_MODELS, image_layers, language_layers
 
 PINNED: list[tuple[dict[str, Any], str]] = [
@@ -231,3 +232,22 @@ def test_bad_option(options: dict[str, Any], text: str) -> None:
     with pytest.raises(EdgeoptError) as caught:
         eo.generate("slide", **options)
     assert text in str(caught.value)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_what_is_generated_without_options_is_solved_without_options(variant: Variant) -> None:
+    """Each variant has a default solver, and it takes the default instances of it."""
+    instance = eo.generate("slide", seed=1, variant=variant)
+    result = eo.solve(instance)
+    assert result.closed
+    assert eo.violations(instance, result.solution) == []
+    assert result.value is not None
+    assert 1 < result.value <= 20 or variant == "weighted"
+
+
+def test_time_varying_shares_take_no_energy_budgets() -> None:
+    assert np.isinf(eo.generate("slide", variant="time-varying", corner="infeasible-users").users.energy_j).all()
+    with pytest.raises(InstanceError, match="energy"):
+        eo.generate("slide", variant="time-varying", energy=True)
+    with pytest.raises(InstanceError, match="energy-tight"):
+        eo.generate("slide", variant="time-varying", corner="energy-tight")

@@ -87,8 +87,10 @@ def assert_rate(instance: SlideInstance, user: int) -> None:
     assert instance.noise_w_per_hz is not None
     snr = decimal(users.power_w[user]) * decimal(users.gain[user]) / (decimal(instance.noise_w_per_hz) * band)
     low, high = check._log2(1 + snr, 400)
-    # below the true rate by less than one unit of the last place that it keeps; at a power of two a place more is kept
+    # below the true rate by less than one unit of the last place that it keeps; at a power of two that is one place
+    # more, or one fewer where the nearest float is that power and the rate just below it
     unit = Fraction(2) ** (binade(rate) + 1 - LOG_BITS)
+    unit *= 1 + (rate + unit == Fraction(2) ** (binade(rate) + 1) - unit)
     assert rate <= band * high
     assert band * low < rate + unit
     assert (rate / unit).denominator <= 2

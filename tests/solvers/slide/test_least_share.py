@@ -333,3 +333,27 @@ def test_an_energy_that_no_share_lowers_is_left_to_exact_numbers() -> None:
         ),
     )
     assert proved(instance.compiled) == 0
+
+
+@pytest.mark.parametrize("first", [1, 7, 10**3])
+def test_little_work_before_much_is_run_slowly_and_still_proved(first: int) -> None:
+    """The difference of two large amounts of work is the speed of the first layers: in floats mostly rounding."""
+    instance = SlideInstance(
+        "little before much",
+        1e7,
+        Models.of([LayerTable.of("m", bits=[10, 10**6, 10**6], flop_per_sample=[first, 10**9 + 7, 10**9 + 9])]),
+        Users.of(
+            deadline_s=[4.0, 4.0],
+            frequency_hz=1.234567e9,
+            spectral_efficiency=1.0,
+            energy_coefficient=1e-27,
+            energy_j=[2.7, 0.8],
+        ),
+    )
+    shares = least_shares(instance.compiled)
+    assert (shares.user_high <= shares.user_low * (1 + 1e-11)).all()
+    for pair, user, model in pairs_of(instance.compiled):
+        numbers = instance.compiled.pair(user, model)
+        exact = exact_share(numbers)
+        assert exact.high is not None
+        assert Fraction(float(shares.low[pair])) <= exact.high <= Fraction(float(shares.high[pair]))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
-from itertools import product
+from itertools import combinations, product
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,10 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
-from edgeopt.errors import AssumptionError
+from edgeopt.certify.compare import certify
+from edgeopt.errors import AssumptionError, InstanceError
 from edgeopt.instances.base import problem, violations
 from edgeopt.instances.slide import Allocation, LayerTable, Models, SlideInstance, Users
 from edgeopt.instances.slide.columns import accept_columns
+from edgeopt.instances.slide.instance import MULTICAST, Variant
 from edgeopt.instances.slide.timeline import timeline
 from edgeopt.models.base import find, load
 from edgeopt.models.slide.least_share import least_share, refined
@@ -25,7 +28,7 @@ from edgeopt.models.slide.multicast import MulticastFormulation
 from edgeopt.result import Termination
 from edgeopt.solvers import cpsat, highs
 from edgeopt.solvers.base import Control, checked, solve
-from edgeopt.solvers.slide.broadcast import cheapest, least_band
+from edgeopt.solvers.slide.broadcast import cheapest, cheapest_several, least_band
 from edgeopt.system.exact import as_fraction
 from edgeopt.testing.slide import slide_instances
 
@@ -50,7 +53,9 @@ def broadcasts(
 
 
 @st.composite
-def multicast_instances(draw: DrawFn, *, max_users: int = 6, sole: bool = True) -> SlideInstance:
+def multicast_instances(
+    draw: DrawFn, *, max_users: int = 6, sole: bool = True, variant: Variant = "multicast"
+) -> SlideInstance:
     """Drawn instances with one model a user, and a part of the band that broadcasts to all take."""
     drawn = draw(slide_instances(max_users=max_users, max_models=3, max_layers=3))
     users = drawn.users
@@ -65,7 +70,7 @@ def multicast_instances(draw: DrawFn, *, max_users: int = 6, sole: bool = True) 
     formulation = MulticastFormulation(wide)
     need = sum(formulation._shares(list(range(len(formulation.pairs))), high=True).values(), Fraction(0))
     part = draw(st.sampled_from((Fraction(1), Fraction(3, 4), Fraction(1, 2), Fraction(1, 3))))
-    return with_band(wide, (need or Fraction(1)) * part)
+    return replace(with_band(wide, (need or Fraction(1)) * part), variant=variant)
 
 
 def with_band(instance: SlideInstance, factor: Fraction) -> SlideInstance:
@@ -76,6 +81,17 @@ def with_band(instance: SlideInstance, factor: Fraction) -> SlideInstance:
         bandwidth_hz=float(as_fraction(instance.bandwidth_hz) * factor),
         noise_w_per_hz=float(as_fraction(instance.noise_w_per_hz) / factor),
     )
+
+
+def partitions(group: list[Any]) -> list[list[list[Any]]]:
+    """All ways to part a group."""
+    if not group:
+        return [[]]
+    found = []
+    for rest in partitions(group[1:]):
+        found.append([[group[0]], *rest])
+        found += [[*rest[:at], [group[0], *rest[at]], *rest[at + 1 :]] for at in range(len(rest))]
+    return found
 
 
 def brute_force(instance: SlideInstance) -> tuple[int, int]:
@@ -99,9 +115,9 @@ def brute_force(instance: SlideInstance) -> tuple[int, int]:
         low = high = Fraction(0)
         for model in {option[0] for option in taken}:
             group = [option for option in taken if option[0] == model]
-            worst = min(rate for *_, rate in group)
-            low += max(need for _, need, _, _ in group) / worst
-            high += max(need for _, _, need, _ in group) / worst
+            ways = partitions(group) if instance.variant == "multicast-many" else [[group]]
+            low += min(sum(max(own[1] for own in part) / min(own[3] for own in part) for part in way) for way in ways)
+            high += min(sum(max(own[2] for own in part) / min(own[3] for own in part) for part in way) for way in ways)
         if low <= 1:
             most = max(most, len(taken))
         if high <= 1:
@@ -125,6 +141,36 @@ def test_optimal(instance: SlideInstance) -> None:
         assert result.value == result.bound
 
 
+@given(multicast_instances(max_users=5, variant="multicast-many"))
+def test_optimal_with_several_broadcasts_of_a_model(instance: SlideInstance) -> None:
+    test_optimal.hypothesis.inner_test(instance)  # type: ignore[attr-defined]
+    one = solve(replace(instance, variant="multicast"), "multicast").value
+    assert one is not None
+    assert solve(instance, "multicast").value >= one
+
+
+@settings(max_examples=MOST // 2)
+@given(multicast_instances(max_users=5, sole=False), st.sampled_from(MULTICAST), st.integers(1, 3))
+def test_greedy_is_feasible_bounded_and_keeps_its_guarantee(
+    instance: SlideInstance, variant: Variant, seeds: int
+) -> None:
+    instance = replace(instance, variant=variant)
+    result = solve(instance, "multicast-greedy", seeds=seeds)
+    surely, most = brute_force(instance)
+    assert result.termination is Termination.COMPLETE, result.message
+    assert_feasible(instance, result.solution)
+    assert result.value is not None
+    assert result.value <= most
+    assert result.bound is not None
+    assert surely <= result.bound
+    if variant == "multicast-many" and seeds == 3:
+        assert result.guarantee == "63/100"
+        assert 100 * result.value >= 63 * surely
+    proof = certify(instance, result, against=()).certificate
+    assert proof is not None
+    assert surely <= proof.bound <= len(instance.users)
+
+
 @given(multicast_instances(sole=False))
 def test_least_share_model_is_feasible_and_has_no_bound(instance: SlideInstance) -> None:
     result = solve(instance, "multicast", provision="least")
@@ -135,11 +181,12 @@ def test_least_share_model_is_feasible_and_has_no_bound(instance: SlideInstance)
 
 @pytest.mark.child
 @settings(max_examples=MOST // 10)
-@given(multicast_instances(max_users=5, sole=False))
-def test_exact_models(instance: SlideInstance) -> None:
+@given(multicast_instances(max_users=4, sole=False), st.sampled_from(MULTICAST))
+def test_exact_models(instance: SlideInstance, variant: Variant) -> None:
+    instance = replace(instance, variant=variant)
     surely, most = brute_force(instance)
     for backend in (highs, cpsat):
-        answer = backend.solve(instance, Control("exact"), form="multicast")
+        answer = backend.solve(instance, Control("exact"))  # the variant names the form
         result = checked(instance, "exact", answer, 0.0)
         assert result.bound is not None
         assert surely <= result.bound <= brute_force(with_band(instance, 1 + Fraction(1, 10**6)))[1]
@@ -152,8 +199,9 @@ def test_exact_models(instance: SlideInstance) -> None:
             assert "breaks" in result.message
 
 
-@given(multicast_instances(sole=False), st.data())
+@given(multicast_instances(max_users=4, sole=False), st.data())
 def test_cuts_refute_exactly_what_does_not_fit(instance: SlideInstance, data: st.DataObject) -> None:
+    instance = replace(instance, variant=data.draw(st.sampled_from(MULTICAST)))
     formulation = MulticastFormulation(instance)
     places: int = len(formulation.pairs)
     x = data.draw(st.lists(st.sampled_from((0.0, 1.0)), min_size=places, max_size=places))
@@ -229,7 +277,7 @@ def test_broadcasts_of_exactly_a_tenth_all_fit() -> None:
 def test_unequal_shares_of_one_broadcast_are_refused() -> None:
     instance = broadcasts(["0.1", "0.1"], [1.0, 1.0])
     both = Allocation(np.array([0, 1]), np.array([0, 0]), np.array([0.5, 0.6]))
-    assert any(item.constraint == "one broadcast a model" for item in violations(instance, both))
+    assert any(item.constraint == "one share a broadcast" for item in violations(instance, both))
     assert problem("slide").compiled_violations(instance, both)
     assert_feasible(instance, replace(both, share=np.array([0.9, 0.9])))
 
@@ -275,13 +323,29 @@ def test_no_time_leaves_a_bound() -> None:
     assert result.bound == 4
 
 
-@given(st.lists(st.tuples(st.integers(1, 9), st.integers(1, 9)), min_size=1, max_size=7), st.booleans())
+@given(st.lists(st.tuples(st.integers(1, 9), st.integers(1, 9)), min_size=1, max_size=6), st.booleans())
 def test_cheapest_broadcasts(users: list[tuple[int, int]], exact: bool) -> None:
     """For every number of users the least ``max r / min rho`` over all groups of so many."""
     kind = object if exact else np.float64
     convert = Fraction if exact else float
     need, rate = (np.array([convert(user[part]) for user in users], dtype=kind) for part in (0, 1))
     found = cheapest(need, rate, convert(1))
+    several = cheapest_several(need, rate, convert(1), lambda: False)
+    exactly = [(Fraction(r), Fraction(rho)) for r, rho in users]
+    for count in range(len(users) + 1):
+        ways = [
+            sum((max(r for r, _ in part) / min(rho for _, rho in part) for part in way), Fraction(0))
+            for group in combinations(exactly, count)
+            for way in partitions(list(group))
+        ]
+        if min(ways) <= 1:
+            assert float(several.cost[count]) == pytest.approx(float(min(ways)))
+            groups = several.groups(count)
+            assert len({place for group in groups for place in group}) == sum(map(len, groups)) == count
+            named = sum(max(need[group]) / min(rate[group]) for group in groups)
+            assert float(named) <= float(several.cost[count]) * (1 + 1e-12)
+        else:
+            assert len(several.cost) <= count
     best: dict[int, Fraction] = {0: Fraction(0)}
     for chosen in product((False, True), repeat=len(users)):
         group = [user for user, taken in zip(users, chosen, strict=True) if taken]
@@ -298,3 +362,56 @@ def test_cheapest_broadcasts(users: list[tuple[int, int]], exact: bool) -> None:
         assert band.band[count] == found.cost[one] + found.cost[other]
         pairs = [(a, count - a) for a in range(len(found.cost)) if 0 <= count - a < len(found.cost)]
         assert band.band[count] == min(found.cost[a] + found.cost[b] for a, b in pairs)
+
+
+def test_several_broadcasts_may_be_cheaper_than_one() -> None:
+    """One to both takes 10 / 1 of the band, one each 0.1 / 1 + 10 / 100."""
+    instance = broadcasts(["0.1", "10"], [1.0, 100.0], band=0.25)
+    assert solve(instance, "multicast").value == 1
+    many = replace(instance, variant="multicast-many")
+    result = solve(many, "multicast")
+    assert result.value == result.bound == 2
+    assert_feasible(many, result.solution)
+    assert result.solution.groups.tolist() == [0, 1]
+    assert violations(instance, result.solution)
+    assert problem("slide").compiled_violations(instance, result.solution)
+    together = replace(result.solution, broadcast=np.zeros(2, dtype=np.int64))
+    assert any(item.constraint == "one share a broadcast" for item in violations(many, together))
+    assert problem("slide").compiled_violations(many, together)
+    plain = replace(instance, variant="plain")
+    assert any(item.constraint == "no broadcasts" for item in violations(plain, result.solution))
+    assert problem("slide").compiled_violations(plain, result.solution)
+
+
+def test_users_of_one_broadcast_have_one_model() -> None:
+    instance = replace(broadcasts(["0.1", "0.1"], [1.0, 1.0], models=[0, 1]), variant="multicast-many")
+    wrong = Allocation(np.array([0, 1]), np.array([0, 1]), np.full(2, 0.2), broadcast=np.zeros(2, dtype=np.int64))
+    assert any(item.constraint == "one model a broadcast" for item in violations(instance, wrong))
+    assert problem("slide").compiled_violations(instance, wrong)
+    short = replace(wrong, broadcast=np.zeros(1, dtype=np.int64))
+    assert [item.constraint for item in violations(instance, short)] == ["one entry a user"]
+    assert [item.constraint for item in problem("slide").compiled_violations(instance, short)] == ["one entry a user"]
+
+
+def test_broadcasts_are_written_and_read_back() -> None:
+    instance = replace(broadcasts(["0.1", "10"], [1.0, 100.0], band=0.25), variant="multicast-many")
+    found = solve(instance, "multicast").solution
+    family = problem("slide")
+    data = family.encode_solution(instance, found)
+    assert sorted(entry["broadcast"] for entry in data["users"]) == [0, 1]
+    assert family.decode_solution(instance, data, "file") == found
+    for wrong in (-1, 1.0, True, "0", 2**31):
+        data["users"][0]["broadcast"] = wrong
+        with pytest.raises(InstanceError, match=r"users\[0\]\.broadcast"):
+            family.decode_solution(instance, data, "file")
+    del data["users"][0]["broadcast"]
+    with pytest.raises(InstanceError, match="for all users or for none"):
+        family.decode_solution(instance, data, "file")
+
+
+def test_greedy_replaces_a_small_broadcast_by_a_larger_one() -> None:
+    """By users a share the broadcast to user 0 alone comes first; one to all three is enough for the model."""
+    instance = broadcasts(["0.1", "1", "1"], [1.0, 1.0, 1.0], band=1.1)
+    result = solve(instance, "multicast-greedy")
+    assert result.value == result.bound == 3
+    assert_feasible(instance, result.solution)

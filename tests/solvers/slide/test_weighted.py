@@ -188,12 +188,22 @@ def test_scaling_shortens_the_table_and_keeps_the_guarantee() -> None:
     assert found.value <= best.value <= found.bound
 
 
-def test_a_table_that_is_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_table_that_is_too_long_leaves_a_gap(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(knapsack, "MOST_CELLS", 1000)
     monkeypatch.setattr(knapsack, "MOST_STATES", 100)
     instance = subset_sum(14)
-    with pytest.raises(AssumptionError, match=r"weighted-dp: the table .* use weighted-fptas"):
-        eo.solve(instance, "weighted-dp")
+    found = eo.solve(instance, "weighted-dp")
+    assert found.termination is Termination.NODE_LIMIT
+    assert "not searched to the end" in found.message
+    assert found.value is not None
+    assert found.bound is not None
+    assert 0 < found.value < found.bound
+    assert eo.violations(instance, found.solution) == []
+    monkeypatch.setattr(knapsack, "MOST_STATES", 2**20)  # without the table, but to the end
+    best = eo.solve(instance, "weighted-dp")
+    assert best.closed
+    assert found.value <= best.value <= found.bound
+    monkeypatch.setattr(knapsack, "MOST_STATES", 100)
     with pytest.raises(AssumptionError, match=r"take a larger one"):
         eo.solve(instance, "weighted-fptas", epsilon=0.01)
 
