@@ -111,7 +111,9 @@ def batching_instances(
     return BatchingInstance(
         name="drawn",
         nodes=tuple(
-            _reading(_node(f"n{index}", host, requests, padded, (slot, step, noise), rule, index), requests, padded, reading)
+            _reading(
+                _node(f"n{index}", host, requests, padded, (slot, step, noise), rule, index), requests, padded, reading
+            )
             for index, host in enumerate(hosts)
         ),
         requests=requests,

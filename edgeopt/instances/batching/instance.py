@@ -196,7 +196,11 @@ def _as_floats(owner: Any) -> None:
     """Make whole numbers and numpy's numbers given for float fields floats, so that the digest is that of the file."""
     for field in fields(owner):
         value = getattr(owner, field.name)
-        if field.type in ("float", "float | None") and isinstance(value, (int, np.integer, np.floating)) and not isinstance(value, bool):
+        if (
+            field.type in ("float", "float | None")
+            and isinstance(value, (int, np.integer, np.floating))
+            and not isinstance(value, bool)
+        ):
             object.__setattr__(owner, field.name, float(value))
 
 

@@ -105,7 +105,8 @@ class NodeProblem:
 
         A batch that fits here fits on the node, and one whose longest request is of that class fits here as well.
         """
-        assert self.class_stream is not None and self.class_fixed is not None
+        assert self.class_stream is not None
+        assert self.class_fixed is not None
         alone = self.class_stream[self.length_class] + self.class_fixed[longest] <= self.budget
         part = self.restricted((self.length_class <= longest) & alone)
         return replace(part, class_fixed=np.full(len(self.class_fixed), self.class_fixed[longest]))

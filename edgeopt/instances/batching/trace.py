@@ -174,14 +174,13 @@ def from_trace(
 def unloaded_latency_s(instance: BatchingInstance) -> FloatArray:
     """Latency (I,) of each request (s) alone on the fastest node that hosts a model it accepts.
 
-    ``TU + TD + beta a_i / C``, eqs. (8)-(10), or with the roofline's latency; infinite where no node accepts the request.
+    ``TU + TD + beta a_i / C``, eqs. (8)-(10), or with the roofline's latency; infinite where no node accepts the
+    request.
     """
     tokens, kind = np.unique(instance.requests.output_tokens, return_inverse=True)
     best = np.full(len(instance.requests), np.inf)
     for index, node in enumerate(instance.nodes):
-        alone = [
-            batch_latency_s(node, instance.latency, instance.padded_prompt_tokens, [int(n)]) for n in tokens
-        ]
+        alone = [batch_latency_s(node, instance.latency, instance.padded_prompt_tokens, [int(n)]) for n in tokens]
         accepted = instance.accepted(index)
         best[accepted] = np.minimum(best, np.array(alone)[kind.reshape(-1)])[accepted]
     return instance.uplink_slot_s + instance.downlink_slot_s + best

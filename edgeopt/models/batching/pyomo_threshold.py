@@ -57,9 +57,7 @@ def compute(model: Any, node: NodeProblem, threshold: rows.Thresholds, x: list[A
         )
 
 
-def waiting(
-    model: Any, threshold: rows.Thresholds, demand: list[int], variables: list[Any], w: list[Any]
-) -> None:
+def waiting(model: Any, threshold: rows.Thresholds, demand: list[int], variables: list[Any], w: list[Any]) -> None:
     """(12d) under the roofline: ``sum m_i x_i + sum_k (F_k - F_{k-1}) v_k + sum_r (T_{r-1} - T_r) w_r <= T_1``."""
     steps = (-np.diff(threshold.level)).tolist()
     model.waiting.add((None, pyomo_rows.linear(demand + steps, [*variables, *w]), int(threshold.level[0])))

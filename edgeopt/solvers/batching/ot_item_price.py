@@ -77,7 +77,7 @@ def move(cost, item, amount, residual):
 
 
 @compiled
-def price_items(free, size, cost, share, y, side, basic, level, step, weight, item):
+def price_items(free, size, cost, share, y, side, basic, level, step, weight, item, axes):
     """Dual simplex over the requests ``free[:size]``; return the pivots.
 
     Parameters
@@ -90,7 +90,7 @@ def price_items(free, size, cost, share, y, side, basic, level, step, weight, it
     step, weight, item : arrays of at least `size`
         Work space.
     """
-    rows = len(share)
+    rows = len(axes)
     slack_basic = np.empty(rows, np.bool_)
     inverse = np.empty((rows, rows))
     residual = np.empty(rows)
@@ -167,7 +167,7 @@ def price_items(free, size, cost, share, y, side, basic, level, step, weight, it
             basic[row] = -1 - blocking
         for r in range(rows):
             column[r] = cost[r, basic[row]] if basic[row] >= 0 else (1.0 if r == blocking else 0.0)
-        if not exchange(inverse, row, column):
+        if not exchange(inverse, row, column, rows):
             return pivot
         for r in range(rows):
             y[r] = 0.0

@@ -123,7 +123,7 @@ def round_off(demand, room, side, basic, free, size, target, spare, fate):
 
 
 @compiled
-def branch_and_bound(demand, unit, cost, end, capacity, target, y, limit, fate):
+def branch_and_bound(demand, unit, cost, end, capacity, target, y, limit, fate, axes):
     """Find `target` of the first `end` requests that fit, or show that there are none.
 
     Returns
@@ -131,7 +131,7 @@ def branch_and_bound(demand, unit, cost, end, capacity, target, y, limit, fate):
     verdict, nodes, pivots
         `FOUND` (marked 1 in `fate`), `NONE` or `LIMIT`; what it took.
     """
-    rows = len(capacity)
+    rows = len(axes)
     free = np.empty(end, np.int64)
     trail = np.empty(end, np.int64)  # requests in the order in which they were fixed
     mark = np.empty(end + 1, np.int64)  # length of the trail when a depth was entered
@@ -173,7 +173,7 @@ def branch_and_bound(demand, unit, cost, end, capacity, target, y, limit, fate):
         if alive:
             for r in range(rows):
                 share[r] = room[r] * unit[r]
-            pivots += price_items(free, size, cost, share, price, side, basic, level, step, weight, item)
+            pivots += price_items(free, size, cost, share, price, side, basic, level, step, weight, item, axes)
             upper = 0.0
             for r in range(rows):
                 y[r] = price[r] * unit[r]
@@ -228,7 +228,7 @@ def branch_and_bound(demand, unit, cost, end, capacity, target, y, limit, fate):
 def solve_items(
     kind, uplink, downlink, budget, memory, compute, stream,
     uplink_capacity, downlink_capacity, memory_capacity, fixed_stream, search_limit,
-    state, ints, bound, prices, batch,
+    state, ints, bound, prices, batch, axes,
 ):  # fmt: skip
     """Solve one node problem with per-user downlink shares; see `ot_kernel.solve_classes`.
 
@@ -248,7 +248,7 @@ def solve_items(
         start_bounds(budgets, fixed_stream, bound)
         state[SORTED] = 1
 
-    rows = 4 if len(stream) == 0 else 5
+    rows = len(axes)
     capacity = np.empty(rows, np.int64)
     capacity[0], capacity[1], capacity[2], capacity[3] = (
         uplink_capacity,
@@ -304,7 +304,7 @@ def solve_items(
             capacity[4] = budgets[top] - fixed_stream
         for r in range(rows):
             share[r] = capacity[r] * unit[r]
-        pivots = price_items(everyone, end, cost, share, y, side, basic, level, step, weight, item)
+        pivots = price_items(everyone, end, cost, share, y, side, basic, level, step, weight, item, axes)
         state[PIVOTS] += pivots
         state[LPS] += 1
         work += 10 * size + pivots * end
@@ -323,7 +323,7 @@ def solve_items(
             limit = min(limit, FIRST_LIMIT)
         target = int(bound[top])
         while target > state[INCUMBENT]:
-            found, nodes, pivots = branch_and_bound(demand, unit, cost, end, capacity, target, y, limit, fate)
+            found, nodes, pivots = branch_and_bound(demand, unit, cost, end, capacity, target, y, limit, fate, axes)
             state[SEARCHES] += 1
             state[NODES] += nodes
             work += pivots * end // 4

@@ -42,6 +42,7 @@ CHUNK_WORK = 2_000_000
 LARGEST = 2**61
 """Largest capacity and budget for which sums of two stay inside int64."""
 SIGNATURE = (READ,) * 7 + (INT,) * 4 + (FLOAT, INT) + (INTS, INTS, FLOATS, INTS, FLOATS_2D, INTS)
+"""Types of the arguments but the last, a tuple as long as there are capacities."""
 
 
 @inlined
@@ -121,10 +122,10 @@ def fill_lists(end, capacity, rank, cheap, start, value, prefix, offset, length)
 def bound_thresholds(kinds, uplinks, budgets, gain, per_uplink, per_budget, fixed, less, at, bound):
     """Lower `bound` at every threshold by ``UB(T; y)``, in one scan; return the bound that `y` gives at `at`.
 
-    `fixed` is ``y . cap`` without what depends on the threshold ``T``, which is ``per_budget T - less``. The bound of a threshold stands at its last request (ties
-    share it; the others are smaller sets under the same deadline) and is raised by more than the
-    rounding error of the scan: at most ``size + 50`` operations, each within 2**-53 of partial sums that
-    only grow.
+    `fixed` is ``y . cap`` without what depends on the threshold ``T``, which is ``per_budget T - less``. The bound
+    of a threshold stands at its last request (ties share it; the others are smaller sets under the same deadline)
+    and is raised by more than the rounding error of the scan: at most ``size + 50`` operations, each within 2**-53
+    of partial sums that only grow, and of `less`.
     """
     size = len(kinds)
     raise_by = 4.5e-16 * (size + 50.0)
@@ -200,7 +201,7 @@ def collect(order, rank, start, end, count, batch):
 def solve_classes(
     kind, uplink, budget, tokens, memory, compute, stream,
     uplink_capacity, downlink_capacity, memory_capacity, fixed_stream, weight, search_limit,
-    state, ints, bound, best, prices, batch,
+    state, ints, bound, best, prices, batch, axes,
 ):  # fmt: skip
     """Solve a node problem exactly, or only the linear programs of a sample.
 
@@ -228,7 +229,7 @@ def solve_classes(
 
     exact = weight <= 0.0
     load = 1.0 if exact else weight
-    rows = 4 if len(stream) == 0 else 5
+    rows = len(axes)
     demand = np.empty((rows, classes), np.int64)
     for k in range(classes):
         demand[0, k], demand[1, k], demand[2, k], demand[3, k] = 0, tokens[k], memory[k], compute[k]
@@ -299,7 +300,7 @@ def solve_classes(
         share[3] = budgets[top] * unit[3] / load
         if rows == 5:
             share[4] = (budgets[top] - fixed_stream) * unit[4] / load
-        state[PIVOTS] += price(value, prefix, offset, length, unit[0], cost, share, y, count)
+        state[PIVOTS] += price(value, prefix, offset, length, unit[0], cost, share, y, count, axes)
         state[LPS] += 1
         work += 4 * size
         for r in range(rows):
@@ -330,7 +331,7 @@ def solve_classes(
         target = int(bound[top])
         while target > state[INCUMBENT]:
             found, nodes = find_counts(
-                value, prefix, offset, length, gain, y, demand, room, target, own - target, limit, count
+                value, prefix, offset, length, gain, y, demand, room, target, own - target, limit, count, axes
             )
             state[SEARCHES] += 1
             state[NODES] += nodes

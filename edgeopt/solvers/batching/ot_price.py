@@ -40,9 +40,8 @@ def first_at_least(value, low, high, limit):
 
 
 @inlined
-def exchange(inverse, row, column):
+def exchange(inverse, row, column, rows):
     """Update the inverse of a square basis whose column `row` becomes `column`; False if that is singular."""
-    rows = len(column)
     pivot = 0.0
     for c in range(rows):
         pivot += inverse[row, c] * column[c]
@@ -156,13 +155,13 @@ def agree(value, offset, length, unit, gain, y0, pinned, count):
 
 
 @compiled
-def price(value, prefix, offset, length, unit, cost, share, y, count):
+def price(value, prefix, offset, length, unit, cost, share, y, count, axes):
     """Dual simplex from the empty basis; prices into `y`, requests at 1 into `count`; return the pivots.
 
     `cost` (R, N) and `unit` (for one unit of uplink) are normalised by the capacities, `share` are the
-    normalised capacities.
+    normalised capacities. `axes` is a tuple as long as there are capacities: its length is known when this is compiled.
     """
-    classes, rows = len(length), len(share)
+    classes, rows = len(length), len(axes)
     basic_class = np.empty(rows, np.int64)  # class of the basic request, or -1 - r for the slack of row r
     basic_at = np.empty(rows, np.int64)
     slack_basic = np.empty(rows, np.bool_)
@@ -285,7 +284,7 @@ def price(value, prefix, offset, length, unit, cost, share, y, count):
                 column[r] = 1.0 if r == blocking else 0.0
             else:
                 column[r] = cost[r, entering] if r > 0 else unit * value[offset[entering] + at]
-        if not exchange(inverse, row, column):
+        if not exchange(inverse, row, column, rows):
             return pivot
         for r in range(rows):
             y[r] = 0.0

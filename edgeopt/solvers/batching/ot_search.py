@@ -57,13 +57,13 @@ def ranges(value, prefix, offset, length, gain, weight, y, demand, room, slack, 
 
 
 @inlined
-def pair(value, prefix, offset, demand, rest, a, b, least, most, total):
+def pair(value, prefix, offset, demand, rest, a, b, least, most, total, rows):
     """Count of class `a` when classes `a` and `b` share `total` requests and must fit in `rest`; -1 if none.
 
     Each capacity cuts an interval of counts, on which the uplink is convex: its least is found by
     bisection on the marginal uplink.
     """
-    for r in range(1, len(rest)):
+    for r in range(1, rows):
         at_least = demand[r, a] * least + demand[r, b] * (total - least)
         at_most = demand[r, a] * most + demand[r, b] * (total - most)
         if at_least > rest[r] and at_most > rest[r]:
@@ -86,7 +86,7 @@ def pair(value, prefix, offset, demand, rest, a, b, least, most, total):
 
 
 @compiled
-def find_counts(value, prefix, offset, length, gain, y, demand, room, target, slack, limit, count):
+def find_counts(value, prefix, offset, length, gain, y, demand, room, target, slack, limit, count, axes):
     """Find counts of `target` requests that fit in `room`, or show that there are none.
 
     Every class but two is enumerated depth first, outward from its best count, as long as the losses sum
@@ -97,7 +97,7 @@ def find_counts(value, prefix, offset, length, gain, y, demand, room, target, sl
     verdict, nodes
         `FOUND` (in `count`), `NONE` or `LIMIT`; visited nodes.
     """
-    classes, rows = len(length), len(room)
+    classes, rows = len(length), len(axes)
     for r in range(rows):
         if room[r] < 0:
             return NONE, 0
@@ -171,7 +171,7 @@ def find_counts(value, prefix, offset, length, gain, y, demand, room, target, sl
                 b = order[outer + 1]
                 least, most = max(low[a], total - high[b]), min(high[a], total - low[b])
                 if least <= most:
-                    v = pair(value, prefix, offset, demand, rest[depth], a, b, least, most, total)
+                    v = pair(value, prefix, offset, demand, rest[depth], a, b, least, most, total, rows)
                     if v >= 0:
                         count[a] = v
                         count[b] = total - v
