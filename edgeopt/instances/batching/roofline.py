@@ -10,8 +10,8 @@ A batch ``S`` with prompts padded to ``s'`` decodes until its longest request en
     latency   = max(t_compute, t_memory)
 
 which is exact where the same side is the longer one in every decoding step, and else a lower estimate: each step takes
-the longer of its two sides. Both sides are a fixed part, set by the longest request, and a sum. They are stated in the FLOPs
-that the node computes meanwhile, so that both are held against the same budget ``D_ij`` of (12d).
+the longer of its two sides. Both sides are a fixed part, set by the longest request, and a sum. They are stated in the
+FLOPs that the node computes meanwhile, so that both are held against the same budget ``D_ij`` of (12d).
 """
 
 from __future__ import annotations
