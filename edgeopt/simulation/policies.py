@@ -70,8 +70,9 @@ class StaticBatching:
     The size is "established considering epoch duration, the implemented LLM, and the requisite input and output
     lengths" (section V-A): as many requests of the longest output as end within the epoch less both communication
     slots, and fit into memory. (Sized for the whole epoch instead, hardly any request would be in time in figure 8.)
-    Each node takes requests in order of arrival that it could serve alone and whose bandwidth is left, until the size
-    is reached; it does not look at what the batch as a whole takes, so that some outputs may come late.
+    Each node takes the prompts of the last epoch in order of arrival, then those that have waited longer, if it could
+    serve them alone and their bandwidth is left, until the size is reached. It does not look at what the batch as a
+    whole takes, so that some outputs may come late.
     """
 
     def __init__(self, scenario: Scenario) -> None:
@@ -102,27 +103,29 @@ class StaticBatching:
         if slots not in self.sizes:
             self.sizes[slots] = [self.size(node, slots) for node in instance.nodes]
         free = np.ones(len(instance.requests), dtype=bool)
+        rank = np.argsort(np.argsort(instance.requests.waiting_s >= slots.compute_s, kind="stable"))
         batches = []
         for node, size in zip(instance.compiled.nodes, self.sizes[slots], strict=True):
-            batch = _first_come(node, free, size)
+            batch = _first_come(node, free, rank, size)
             free[batch] = False
             batches.append(batch)
         return Schedule(tuple(batches))
 
 
-def _first_come(node: NodeProblem, free: np.ndarray[Any, np.dtype[np.bool_]], size: int) -> IntArray:
-    """The first `size` free requests whose bandwidth is left."""
+def _first_come(node: NodeProblem, free: np.ndarray[Any, np.dtype[np.bool_]], rank: IntArray, size: int) -> IntArray:
+    """The `size` free requests of least rank whose bandwidth is left."""
     taken: list[int] = []
     uplink, downlink = node.uplink_capacity, node.downlink_capacity
     down = node.class_tokens[node.length_class] if node.downlink is None else node.downlink
-    for place in np.flatnonzero(free[node.request]).tolist():
+    open_ = np.flatnonzero(free[node.request])
+    for place in open_[np.argsort(rank[node.request[open_]], kind="stable")].tolist():
         if len(taken) == size:
             break
         if node.uplink[place] <= uplink and down[place] <= downlink:
             uplink -= int(node.uplink[place])
             downlink -= int(down[place])
             taken.append(place)
-    return node.request[np.array(taken, dtype=np.int64)]
+    return node.request[np.array(sorted(taken), dtype=np.int64)]
 
 
 def in_time(node: NodeProblem, batch: IntArray) -> np.ndarray[Any, np.dtype[np.bool_]]:

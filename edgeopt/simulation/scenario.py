@@ -15,7 +15,7 @@ from edgeopt.errors import InstanceError
 from edgeopt.instances.batching.generate import HOSTS, make_node
 from edgeopt.instances.batching.instance import DownlinkRule, FloatArray, Latency, Node
 from edgeopt.instances.batching.roofline import batch_latency_s
-from edgeopt.instances.batching.trace import from_trace
+from edgeopt.instances.batching.trace import from_trace, read_trace
 from edgeopt.simulation.traffic import TIME_DIGITS, Traffic, poisson
 from edgeopt.system import catalogue
 from edgeopt.system.quantization import quantization
@@ -181,7 +181,8 @@ def scenario(
         Adapt the slots to the observed load every so many epochs; 0 leaves them fixed.
     trace : str, optional
         CSV file of an LLM trace (TIMESTAMP,ContextTokens,GeneratedTokens) whose arrivals and lengths are taken
-        instead of the Poisson process; rate, levels and deadlines above do not count then.
+        instead of the Poisson process; rate, levels and deadlines above do not count then. Epochs beyond its end
+        are left out.
     start_s : float
         Where in the trace the simulation begins (s after its first request).
     rate_scale : float
@@ -225,6 +226,7 @@ def scenario(
             output_levels=output_levels,
         )
     else:
+        duration = _within_trace(trace, start_s, rate_scale, duration, epoch, warmup)
         traffic = _from_trace(
             trace,
             duration,
@@ -253,6 +255,21 @@ def scenario(
         adapt_every=adapt_every,
         seed=seed,
     )
+
+
+def _within_trace(path: str, start_s: float, rate_scale: float, duration_s: float, epoch: float, warmup: int) -> float:
+    """The duration (s), cut to the whole epochs that the trace fills."""
+    _require(rate_scale > 0, f"rate_scale = {rate_scale}: must be > 0")
+    last_s = float(read_trace(path).arrival_ns[-1]) / 1e9
+    whole = math.floor((last_s - start_s) / rate_scale / epoch)
+    if whole * epoch >= duration_s:
+        return duration_s
+    _require(
+        whole > warmup,
+        f"{path} ends {last_s:.6g} s after its first request: from {start_s:g} s on at {rate_scale:g} times its rate, "
+        f"no epoch of {epoch:g} s is left after {warmup} of warm-up",
+    )
+    return round(whole * epoch, TIME_DIGITS)
 
 
 def _from_trace(
