@@ -49,6 +49,8 @@ def ratios(values: Mapping[str, Sequence[float]], *, gap: bool = False) -> str:
     """Share of the runs that are at least so good, or have at most this gap."""
     if not any(values.values()):
         return ""
+    every = [value for own in values.values() for value in own]
+    end = max([*every, 0.01]) if gap else min([*every, 0.99])
 
     def draw(axes: Any) -> None:
         for name, own in values.items():
@@ -56,7 +58,7 @@ def ratios(values: Mapping[str, Sequence[float]], *, gap: bool = False) -> str:
                 ordered = sorted(own, reverse=not gap)
                 shares = [(place + 1) / len(ordered) for place in range(len(ordered))]
                 edge = 0.0 if gap else 1.0
-                axes.step([edge, *ordered], [0.0, *shares], where="post", label=name, linewidth=1.3)
+                axes.step([edge, *ordered, end], [0.0, *shares, 1.0], where="post", label=name, linewidth=1.3)
         axes.set_ylim(0.0, 1.02)
         if not gap:
             axes.invert_xaxis()

@@ -51,8 +51,8 @@ class Progress:
             text += f", {self.failed} without an answer"
         if self.done and self.seconds > 0:
             rate = self.done / self.seconds
-            left = (self.total - self.kept - self.done) / rate
-            text += f", {rate:.3g} runs/s, {duration(left)} left"
+            left = self.total - self.kept - self.done
+            text += f", {rate:.3g} runs/s" + (f", {duration(left / rate)} left" if left else "")
         return text
 
 

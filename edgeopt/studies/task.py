@@ -154,6 +154,7 @@ def execute(task: Task) -> dict[str, Any]:
 
 def _solved(task: Task) -> dict[str, Any]:
     instance = instance_of(task.source)
+    _ = getattr(instance, "compiled", None)  # or the first solver on it would pay for all
     result = solve(instance, task.solver, time_limit=task.time_limit_s, seed=task.seed, **task.options)
     return {
         "value": result.value,

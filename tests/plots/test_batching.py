@@ -13,7 +13,7 @@ import pytest
 from edgeopt.errors import InstanceError
 from edgeopt.instances.base import generate
 from edgeopt.plots.base import Setting, figures_of, table_bytes
-from edgeopt.plots.batching import completion, quantized, table3
+from edgeopt.plots.batching import completion, pruning, quantized
 from edgeopt.plots.batching.sweep import EPOCHS, TRACE_PROMPT_TOKENS, WARMUP, run, trace_rate
 from edgeopt.simulation import scenario, simulate
 from edgeopt.solvers.batching import ot
@@ -107,7 +107,7 @@ def test_findings_say_what_does_not_hold() -> None:
 
 
 def test_table3_counts_and_caps() -> None:
-    made = table3.table3(Setting(2, {"rates": [5, 10], "cap": 3000}))
+    made = pruning.table3(Setting(2, {"rates": [5, 10], "cap": 3000}))
     rows: list[dict[str, Any]] = [dict(zip(made.columns, row, strict=True)) for row in made.rows]
     assert [(row["rate_per_s"], row["seed"]) for row in rows] == [(5, 0), (5, 1), (10, 0), (10, 1)]
     for row in rows:
@@ -116,14 +116,20 @@ def test_table3_counts_and_caps() -> None:
         assert row["pruned_nodes"] <= row["published_nodes"] <= row["unpruned_nodes"]
     assert {row["unpruned_over_cap"] for row in rows if row["rate_per_s"] == 10} == {1}
     assert any("over the cap of 3,000 nodes" in text for text in made.findings)
-    with pytest.raises(InstanceError, match="table3 has no option 'rate'; it has: rates, cap"):
-        table3.table3(Setting(1, {"rate": 5}))
+
+
+def test_options_of_one_figure_do_not_disturb_another() -> None:
+    assert pruning.table3(Setting(1, {"rates": [5], "epochs": 2})).rows
+    sweep = replace(completion.RATE, values=(5.0,))
+    assert run(sweep, completion.LINES[:1], Setting(1, SHORT | {"cap": 10}))[1]
+    with pytest.raises(InstanceError, match=r"unexpected keyword argument 'epoch_count'; 'edgeopt simulate --help'"):
+        run(sweep, completion.LINES[:1], Setting(1, {"epoch_count": 10}))
 
 
 def test_the_shipped_table3_has_exact_counts() -> None:
     with (SHIPPED / "batching_table3.csv").open() as file:
         shipped = {(float(row["rate_per_s"]), int(row["seed"])): row for row in csv.DictReader(file)}
-    assert len(shipped) == 3 * len(table3.RATES)
-    made = dict(zip(table3.COLUMNS, table3.row(20.0, 1, table3.CAP), strict=True))
+    assert len(shipped) == 3 * len(pruning.RATES)
+    made = dict(zip(pruning.COLUMNS, pruning.row(20.0, 1, pruning.CAP), strict=True))
     for name in ("requests", "served", "unpruned_nodes", "published_nodes", "pruned_nodes"):
         assert int(shipped[20.0, 1][name]) == made[name]

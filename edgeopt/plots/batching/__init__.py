@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from edgeopt.plots.base import Maker
 from edgeopt.plots.batching.completion import figure8, figure9, figure10, figure11
+from edgeopt.plots.batching.pruning import table3
 from edgeopt.plots.batching.quantized import figure12, figure13
-from edgeopt.plots.batching.table3 import table3
 
 FIGURES: Mapping[str, Maker] = {
     "8": figure8,

@@ -9,8 +9,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from edgeopt.errors import InstanceError
 from edgeopt.instances.batching.trace import read_trace
 from edgeopt.plots.base import Setting
+from edgeopt.plots.batching import pruning
 from edgeopt.plots.statistics import LEVEL, Mean, mean_of
 from edgeopt.simulation import Outcome, Scenario, State, scenario, simulate
 
@@ -111,12 +113,16 @@ def run(sweep: Sweep, lines: Sequence[Line], setting: Setting) -> tuple[list[Poi
 
 
 def _outcome(sweep: Sweep, line: Line, value: float, seed: int, setting: Setting) -> Outcome:
-    options = {"epochs": EPOCHS, "warmup": WARMUP, **sweep.options(value), **line.options, **setting.options}
+    own = {name: option for name, option in setting.options.items() if name not in pruning.OPTIONS}
+    options = {"epochs": EPOCHS, "warmup": WARMUP, **sweep.options(value), **line.options, **own}
     if "trace" in options:
         options = {"padded_prompt_tokens": TRACE_PROMPT_TOKENS, **options}
         if "rate" in options:
             options["rate_scale"] = options.pop("rate") / trace_rate(str(options["trace"]))
-    live = scenario(seed=seed, **options)
+    try:
+        live = scenario(seed=seed, **options)
+    except TypeError as error:
+        raise InstanceError(f"figures batching: {error}; 'edgeopt simulate --help' lists the options") from error
     if sweep.change is not None:
         live = sweep.change(live, value)
     change = line.style.get("change")
