@@ -16,8 +16,10 @@ from edgeopt.cli import (
     figures,
     generate,
     schema,
+    simulate,
     solve,
     solvers,
+    study,
     verify,
     versions,
 )
@@ -60,6 +62,9 @@ app.command()(guarded(export.export))
 app.command()(guarded(solvers.solvers))
 app.command()(guarded(bench.bench))
 app.command()(guarded(best_known.best_known))
+app.command(**simulate.COMMAND)(guarded(simulate.simulate))
+app.add_typer(study.app, name="study")
+app.command()(guarded(study.report))
 app.command()(guarded(figures.figures))
 app.command()(guarded(schema.schema))
 app.command()(guarded(versions.versions))

@@ -18,7 +18,11 @@ def figures(
     seeds: Annotated[int, typer.Option(min=1, help="Instances a point.")] = 20,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Directory for pictures and tables.")] = Path("figures"),
     option: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Option of 'generate', e.g. users=40.")
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Option of 'generate' or 'simulate', e.g. users=40."),
+    ] = None,
+    trace: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Real traffic to draw on, for problems that simulate it.")
     ] = None,
     formats: Annotated[str, typer.Option("--format", metavar="F,...", help="Of the pictures: pdf, png.")] = "pdf,png",
 ) -> None:
@@ -36,7 +40,8 @@ def figures(
     if out.exists() and not out.is_dir():
         raise InstanceError(f"{out}: must be a directory")
     base.require_matplotlib()
-    setting = base.Setting(seeds, solver_options(option or []))
+    given = {} if trace is None else {"trace": str(trace)}
+    setting = base.Setting(seeds, solver_options(option or []) | given)
     for name in there if figure == ALL else [figure]:
         made = there[name](setting)
         paths = base.save(made, out, prefix=problem, formats=endings)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -16,9 +17,11 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
 from edgeopt.instances.batching import BatchingInstance, Node, NodeProblem, Requests, Schedule
-from edgeopt.instances.batching.instance import DownlinkRule, FloatArray, accept_columns
+from edgeopt.instances.batching.instance import DownlinkRule, FloatArray, Latency, accept_columns
 from edgeopt.instances.batching.node import FLOP_UNIT, IntArray
+from edgeopt.instances.batching.roofline import cache_bytes, weight_bytes
 from edgeopt.system.catalogue import lookup
+from edgeopt.system.exact import as_fraction
 from edgeopt.system.quantization import Quantization
 from edgeopt.system.transformer import TransformerModel
 
@@ -36,6 +39,8 @@ _SCHEMES = (
 )
 _SNR = (1.0, 3.0, 7.0, 0.5, 15.0, 12.34, 1000.0)
 """Signal-to-noise ratios: powers of two less one make the logarithm an integer."""
+_READING = (1.0, 2.0, 0.5, 4.0, 8.0, 1e9)
+"""Speeds of reading memory, in what keeps it as busy as computing; the last makes it as good as free."""
 _PADDING = (8, 3, 24, 1, 100)
 _UNITS = (0, 0, 0, -12, 12)
 
@@ -49,6 +54,7 @@ def batching_instances(
     min_requests: int = 0,
     max_requests: int = 8,
     downlink_rules: Sequence[DownlinkRule] = RULES,
+    latencies: Sequence[Latency] = ("flops",),
 ) -> BatchingInstance:
     """Physical instances of the batching problem with all their corners.
 
@@ -59,12 +65,15 @@ def batching_instances(
     ----------
     min_nodes, max_nodes, min_requests, max_requests : int
     downlink_rules : sequence of {"worst-channel", "per-user"}
+    latencies : sequence of {"flops", "roofline"}
     """
     # Some instances have requests that no node or only some can serve; the others are about capacities.
     rough = draw(st.sampled_from((False, False, True)))
     rule = draw(st.sampled_from(tuple(downlink_rules)))
     padded = draw(st.sampled_from(_PADDING))
     lengths = draw(st.lists(st.integers(1, 40), min_size=1, max_size=4, unique=True))
+    latency = draw(st.sampled_from(tuple(latencies)))
+    reading = draw(st.sampled_from(_READING)) if latency == "roofline" else None
     # Slots and deadlines scale with the unit of time, rates against it; gains with the noise.
     unit = draw(st.sampled_from(_UNITS))
     step = Fraction(10) ** unit / 4
@@ -102,7 +111,9 @@ def batching_instances(
     return BatchingInstance(
         name="drawn",
         nodes=tuple(
-            _node(f"n{index}", host, requests, padded, (slot, step, noise), rule, index)
+            _reading(
+                _node(f"n{index}", host, requests, padded, (slot, step, noise), rule, index), requests, padded, reading
+            )
             for index, host in enumerate(hosts)
         ),
         requests=requests,
@@ -115,7 +126,19 @@ def batching_instances(
         padded_prompt_tokens=padded,
         downlink_rule=rule,
         source="edgeopt.testing",
+        latency=latency,
     )
+
+
+def _reading(node: Node, requests: Requests, padded: int, share: float | None) -> Node:
+    """The node with a memory that some requests and the weights keep busy as long as computing; as is without share."""
+    if share is None:
+        return node
+    longest = int(requests.output_tokens.max(initial=1))
+    read = (longest - 1) * weight_bytes(node) + len(requests) * cache_bytes(node, padded, longest) / 2 + 1
+    work = max(1, len(requests)) * node.model.flops(padded, longest)
+    speed = float(as_fraction(share) * read * as_fraction(node.compute_flops) / work)
+    return replace(node, memory_bandwidth_byte_per_s=max(speed, 1e-200))
 
 
 def _size(least: int, most: int) -> SearchStrategy[int]:
@@ -240,6 +263,7 @@ def node_problems(
     max_requests: int = 8,
     max_classes: int = 3,
     downlink_rules: Sequence[DownlinkRule] = RULES,
+    latencies: Sequence[Latency] = ("flops",),
 ) -> NodeProblem:
     """Single-node problems in small integers, with ties, and capacities that bind.
 
@@ -248,6 +272,7 @@ def node_problems(
     min_requests, max_requests, max_classes : int
         Requests that cannot run alone are dropped, as the compiled form does, so there may be fewer.
     downlink_rules : sequence of {"worst-channel", "per-user"}
+    latencies : sequence of {"flops", "roofline"}
     """
     count = draw(_size(min_requests, max_requests))
     classes = draw(st.integers(1, max_classes))
@@ -273,6 +298,9 @@ def node_problems(
     work = compute[kind]
     later = [Fraction(quarters, 4) for quarters in column(3, 7).tolist()]
     budget = np.array([math.floor(int(work.sum()) * tight * late) for late in later], dtype=np.int64)
+    stream = fixed = None
+    if draw(st.sampled_from(tuple(latencies))) == "roofline":
+        stream, fixed = column(0, 6, classes), np.cumsum(column(0, 6, classes))
     whole = NodeProblem(
         name="drawn",
         request=np.cumsum(1 + column(0, 1)) - 1,
@@ -286,6 +314,8 @@ def node_problems(
         uplink_capacity=capacity(uplink),
         downlink_capacity=capacity(tokens[kind] if downlink is None else downlink),
         memory_capacity=capacity(memory[kind]),
+        class_stream=stream,
+        class_fixed=fixed,
     )
     alone = np.array([whole.fits(np.array([place])) for place in range(count)], dtype=bool)
     return whole.restricted(alone)

@@ -118,6 +118,29 @@ def work(instance: BatchingInstance, node: int, output_tokens: int) -> int:
     return math.ceil(model.layers * (initial + regressive) / 10**6)
 
 
+def memory_time(instance: BatchingInstance, node: int, lengths: list[int]) -> int:
+    """Work (MFLOP) that the node could do while a batch waits for its memory (roofline), as the compiled form rounds.
+
+    Prefill, and reading the cache of every request (each rounded up), and the weights once a step of the longest.
+    """
+    at = instance.nodes[node]
+    model, scheme, padded = at.model, at.quantization, instance.padded_prompt_tokens
+    width = model.head_dim * model.heads
+    matrices = 2 * model.hidden * width + 2 * model.hidden * model.head_dim * model.kv_heads
+    matrices += (3 if model.gated_ffn else 2) * model.hidden * model.ffn
+    assert at.memory_bandwidth_byte_per_s is not None
+    flop_per_byte = _decimal(at.compute_flops) / _decimal(scheme.time_factor) / _decimal(at.memory_bandwidth_byte_per_s)
+    prefill = model.layers * (2 * padded * matrices + 4 * padded**2 * width)
+    token = 4 * model.layers * model.kv_heads * model.head_dim * _decimal(scheme.cache_factor)
+    total = 0
+    for length in lengths:
+        steps = length - 1
+        tokens = steps * padded + steps * (steps + 1) // 2
+        total += math.ceil((prefill + tokens * token * flop_per_byte) / 10**6)
+    weights = 2 * model.layers * matrices * _decimal(scheme.weight_factor)
+    return total + math.ceil((max(lengths) - 1) * weights * flop_per_byte / 10**6)
+
+
 def deadline_budget(instance: BatchingInstance, node: int, request: int) -> int:
     """Work (MFLOP, rounded down) that fits before the deadline of a request (10)/(12d)."""
     left = (
@@ -212,6 +235,8 @@ def _node_violations(instance: BatchingInstance, index: int, batch: list[int]) -
     cached = sum(instance.padded_prompt_tokens + length for length in lengths)
     compare("memory (12c)", cached, memory_tokens(instance, index), "cached tokens")
     demand = sum(work(instance, index, length) for length in lengths)
+    if instance.latency == "roofline":
+        demand = max(demand, memory_time(instance, index, lengths))
     compare("compute slot", demand, slot_budget(instance, index), "MFLOP")
     tightest = min(batch, key=lambda request: deadline_budget(instance, index, request))
     compare(f"deadline (12d) of request {tightest}", demand, deadline_budget(instance, index, tightest), "MFLOP")

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from edgeopt.errors import InstanceError
 from edgeopt.instances.batching.instance import BatchingInstance, FloatArray, Node
 from edgeopt.instances.batching.node import FLOP_UNIT, SHARE_UNITS, IntArray, NodeProblem
+from edgeopt.instances.batching.roofline import memory_time
 from edgeopt.system.exact import as_fraction, ceil_div_log2, floor_mul_log2
 
 FLOAT_DOUBT = 1e-13
@@ -75,6 +76,7 @@ def _compile_node(instance: BatchingInstance, index: int) -> NodeProblem:
         _gain_scale(node.user_power_w, instance.noise_w_per_hz, node.uplink_bandwidth_hz),
     )
     budget = _budgets(instance, node, served)
+    stream, fixed = _class_memory_time(instance, node, tokens, len(requests), int(budget.max(initial=0)))
     down_volume = as_fraction(instance.downlink_slot_s) * as_fraction(node.downlink_bandwidth_hz)
     down_scale = _gain_scale(node.node_power_w, instance.noise_w_per_hz, node.downlink_bandwidth_hz)
     downlink: IntArray | None = None
@@ -95,6 +97,8 @@ def _compile_node(instance: BatchingInstance, index: int) -> NodeProblem:
         & (memory[own] <= memory_capacity)
         & (compute[own] <= budget)
     )
+    if stream is not None and fixed is not None:
+        fits &= stream[own] + fixed[own] <= budget
     whole = NodeProblem(
         node.name,
         served.astype(np.int64),
@@ -108,6 +112,8 @@ def _compile_node(instance: BatchingInstance, index: int) -> NodeProblem:
         SHARE_UNITS,
         downlink_capacity,
         memory_capacity,
+        stream,
+        fixed,
     )
     return whole.restricted(fits)
 
@@ -122,6 +128,23 @@ def _class_compute(instance: BatchingInstance, node: Node, tokens: IntArray, cou
             f"with {count} requests that leaves 64 bits, split the instance"
         )
     return np.array(work, dtype=np.int64)
+
+
+def _class_memory_time(
+    instance: BatchingInstance, node: Node, tokens: IntArray, count: int, most: int
+) -> tuple[IntArray | None, IntArray | None]:
+    """Time that each output length adds and brings, in `FLOP_UNIT`, rounded up; above `most` nothing fits anyway."""
+    if instance.latency == "flops":
+        return None, None
+    times = [memory_time(node, instance.padded_prompt_tokens, int(n)) for n in tokens]
+    units = [[min(math.ceil(part / FLOP_UNIT), most + 1) for part in pair] for pair in times]
+    if units and units[-1][0] * max(count, 1) + units[-1][1] > MOST:
+        raise InstanceError(
+            f"nodes: {node.name} waits {sum(units[-1])} MFLOP for its memory at {tokens[-1]} output tokens; "
+            f"with {count} requests that leaves 64 bits, split the instance"
+        )
+    columns = np.array(units, dtype=np.int64).reshape(-1, 2)
+    return columns[:, 0].copy(), columns[:, 1].copy()
 
 
 def _accurate(accuracy: FloatArray, node: Node) -> NDArray[np.bool_]:

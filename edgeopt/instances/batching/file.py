@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 import numpy as np
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from edgeopt.errors import InstanceError, UnknownNameError
 from edgeopt.instances import io as files
@@ -38,6 +38,8 @@ class NodeFields(msgspec.Struct, forbid_unknown_fields=True):
     user_power_w: Annotated[float, Meta(description="transmit power of a user towards the node, W")]
     node_power_w: Annotated[float, Meta(description="transmit power of the node, W")]
     quantization: Annotated[Quantization | str, Meta(description="a scheme, or a built-in name")] = "w8a16"
+    # Unset leaves no trace in a file, so that the files and digests of instances without it stay what they were.
+    memory_bandwidth_byte_per_s: Annotated[float, Meta(description="B/s of the whole node")] | UnsetType = UNSET
 
 
 class RequestFields(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
@@ -68,6 +70,7 @@ class BatchingHeader(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     compute_slot_s: Annotated[float | None, Meta(description="s; the epoch when absent")] = None
     bits_per_token: Annotated[int, Meta(description="bit")] = 16
     downlink_rule: Literal["worst-channel", "per-user"] = "worst-channel"
+    latency: Annotated[Literal["flops", "roofline"], Meta(description="flops when absent")] | UnsetType = UNSET
     models: dict[str, TransformerModel] = {}
     source: Annotated[str, Meta(description="where the instance comes from, in words")] = ""
 
@@ -151,6 +154,7 @@ def _instance(content: BatchingHeader, requests: Requests) -> BatchingInstance:
         padded_prompt_tokens=content.padded_prompt_tokens,
         downlink_rule=content.downlink_rule,
         source=content.source,
+        latency="flops" if content.latency is UNSET else content.latency,
     )
 
 
@@ -165,7 +169,7 @@ def _node(content: BatchingHeader, index: int) -> Node:
     if isinstance(scheme, str):
         named = scheme
         scheme = _built_in(f"nodes[{index}].quantization", named, lambda: quantization(named, fields.model))
-    given = {name: getattr(fields, name) for name in fields.__struct_fields__}
+    given = {name: found for name in fields.__struct_fields__ if (found := getattr(fields, name)) is not UNSET}
     return Node(**{**given, "model": model, "quantization": scheme})
 
 
@@ -188,6 +192,7 @@ def _header_fields(instance: BatchingInstance) -> dict[str, Any]:
             user_power_w=node.user_power_w,
             node_power_w=node.node_power_w,
             quantization=node.quantization,
+            memory_bandwidth_byte_per_s=_or_unset(node.memory_bandwidth_byte_per_s),
         )
         for node in instance.nodes
     ]
@@ -204,9 +209,14 @@ def _header_fields(instance: BatchingInstance) -> dict[str, Any]:
         "bits_per_token": instance.bits_per_token,
         "padded_prompt_tokens": instance.padded_prompt_tokens,
         "downlink_rule": instance.downlink_rule,
+        "latency": UNSET if instance.latency == "flops" else instance.latency,
         "models": {node.model.name: node.model for node in instance.nodes},
         "nodes": nodes,
     }
+
+
+def _or_unset(value: float | None) -> float | UnsetType:
+    return UNSET if value is None else value
 
 
 def header(instance: BatchingInstance) -> bytes:

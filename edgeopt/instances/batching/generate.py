@@ -18,11 +18,13 @@ from edgeopt.instances.batching.instance import (
     BatchingInstance,
     DownlinkRule,
     FloatArray,
+    Latency,
     Node,
     Requests,
     accept_columns,
 )
 from edgeopt.instances.batching.node import IntArray
+from edgeopt.instances.batching.roofline import cache_bytes, weight_bytes
 from edgeopt.system import catalogue
 from edgeopt.system.hardware import lookup as hardware
 from edgeopt.system.path_loss import free_space_gain, manhattan_gain
@@ -65,6 +67,7 @@ def generate(
     regime: Regime = "paper",
     load: float = 0.3,
     corner: str | None = None,
+    latency: Latency = "flops",
     name: str | None = None,
 ) -> BatchingInstance:
     """Make a batching instance.
@@ -101,6 +104,8 @@ def generate(
         Share of the requests that the rescaled capacities let in, over all nodes.
     corner : str, optional
         One of `CORNERS`: an adversarial change of the drawn instance.
+    latency : {"flops", "roofline"}
+        How long a batch takes: the paper's count of FLOPs, or a roofline with the memory bandwidth of the GPUs.
     name : str, optional
 
     Raises
@@ -114,7 +119,7 @@ def generate(
     rng = np.random.default_rng(seed)
     count = int(rng.poisson(rate * epoch)) if requests is None else requests
     hosts = [
-        _node(j, models[j % len(models)], quantization(quantization_name, models[j % len(models)].name))
+        make_node(j, models[j % len(models)], quantization(quantization_name, models[j % len(models)].name), latency)
         for j in range(nodes)
     ]
     up, down = _channels(rng, hosts, count)
@@ -143,6 +148,7 @@ def generate(
         padded_prompt_tokens=max(prompt_levels),
         downlink_rule=downlink_rule,
         source=f"edgeopt generate batching, {regime} setting, seed {seed}",
+        latency=latency,
     )
     instance = rescaled(instance, regime, load)
     return CORNERS[corner](instance) if corner else instance
@@ -187,14 +193,15 @@ def _check_choices(models: int, prompt_levels: Sequence[int], output_levels: Seq
     _require(waiting in ("zero", "uniform"), f"waiting = {waiting!r}: must be 'zero' or 'uniform'")
 
 
-def _node(index: int, model: TransformerModel, scheme: Quantization) -> Node:
+HOSTS = (("server", 20, 20e6, 20.0, 43.0), ("uav", 1, 1e6, 10.0, 10.0), ("vehicle", 3, 2e6, 30.0, 23.0))
+"""Kinds of node in section V-A: name, GPUs, band (Hz), transmit power of a user and of the node (dBm)."""
+GPU = "jetson-tx2"
+
+
+def make_node(index: int, model: TransformerModel, scheme: Quantization, latency: Latency = "flops") -> Node:
     """Edge server (20 GPUs), UAV (1) or vehicle (3) of section V-A, each with Jetson TX2 GPUs."""
-    kind, gpus, band, user_dbm, node_dbm = (
-        ("server", 20, 20e6, 20.0, 43.0),
-        ("uav", 1, 1e6, 10.0, 10.0),
-        ("vehicle", 3, 2e6, 30.0, 23.0),
-    )[index % 3]
-    device = hardware("jetson-tx2").gang(gpus)
+    kind, gpus, band, user_dbm, node_dbm = HOSTS[index % 3]
+    device = hardware(GPU).gang(gpus)
     return Node(
         name=kind if index < 3 else f"{kind}-{index // 3 + 1}",
         model=model,
@@ -205,23 +212,45 @@ def _node(index: int, model: TransformerModel, scheme: Quantization) -> Node:
         downlink_bandwidth_hz=band,
         user_power_w=float(f"{float(dbm_to_watt(user_dbm)):.5e}"),
         node_power_w=float(f"{float(dbm_to_watt(node_dbm)):.5e}"),
+        memory_bandwidth_byte_per_s=None if latency == "flops" else device.memory_bandwidth_byte_per_s,
     )
 
 
 def _channels(rng: np.random.Generator, hosts: Sequence[Node], count: int) -> tuple[FloatArray, FloatArray]:
     """Power gains (J, I) of both directions: Rayleigh, free space, Manhattan grid with shadowing."""
     up, down = np.empty((len(hosts), count)), np.empty((len(hosts), count))
-    x, y = rng.uniform(-AREA_M / 2, AREA_M / 2, (2, count))
+    place = rng.uniform(-AREA_M / 2, AREA_M / 2, (2, count))
     for j, host in enumerate(hosts):
-        if host.name.startswith("server"):
-            up[j], down[j] = SERVER_MEAN_GAIN * rng.exponential(1.0, (2, count))
-        elif host.name.startswith("uav"):
-            up[j] = down[j] = free_space_gain(np.sqrt(UAV_HEIGHT_M**2 + x * x + y * y), UAV_CARRIER_HZ)
-        else:
-            median = manhattan_gain(*rng.uniform(-VEHICLE_BLOCK_M, VEHICLE_BLOCK_M, (2, count)))
-            up[j], down[j] = median * 10.0 ** (rng.normal(0.0, 3.0, (2, count)) / 10.0)
+        up[j], down[j] = channel(rng, host, place, count)
     tiny = np.finfo(np.float64).tiny
     return rounded(np.maximum(up, tiny * 1e10)), rounded(np.maximum(down, tiny * 1e10))
+
+
+def channel(
+    rng: np.random.Generator, host: Node, place: FloatArray, count: int, street: FloatArray | None = None
+) -> tuple[FloatArray, FloatArray]:
+    """Power gains (I,) of uplink and downlink to one node.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    host : Node
+        Its name says of which kind of `HOSTS` it is.
+    place : (2, I) float64
+        Where the users are (m), with the UAV above the origin.
+    count : int
+        Users ``I``.
+    street : (2, I) float64, optional
+        Where the road-side stations are from the vehicle (m); drawn where not given.
+    """
+    if host.name.startswith("server"):
+        up, down = SERVER_MEAN_GAIN * rng.exponential(1.0, (2, count))
+    elif host.name.startswith("uav"):
+        up = down = free_space_gain(np.sqrt(UAV_HEIGHT_M**2 + place[0] ** 2 + place[1] ** 2), UAV_CARRIER_HZ)
+    else:
+        corner = rng.uniform(-VEHICLE_BLOCK_M, VEHICLE_BLOCK_M, (2, count)) if street is None else street
+        up, down = manhattan_gain(*corner) * 10.0 ** (rng.normal(0.0, 3.0, (2, count)) / 10.0)
+    return up, down
 
 
 def _accepted(
@@ -267,6 +296,7 @@ def rescaled(instance: BatchingInstance, regime: Regime, load: float) -> Batchin
         )
         tokens = each * float(requests.output_tokens.mean())
         down = tokens * (0.85 if regime == "all" else loose) * instance.bits_per_token / instance.downlink_slot_s
+        speed, reading = _memory_speed(instance, host, each, speed, budget_s / tight_compute)
         cached = each * (instance.padded_prompt_tokens + float(requests.output_tokens.mean()))
         cache = host.quantization.cache_factor * host.model.cache_bytes_per_token()
         weights = host.quantization.weight_factor * host.model.weight_bytes()
@@ -279,11 +309,33 @@ def rescaled(instance: BatchingInstance, regime: Regime, load: float) -> Batchin
                 memory_bytes=bytes_,
                 user_power_w=float(f"{host.user_power_w * up_hz / host.uplink_bandwidth_hz:.5e}"),
                 node_power_w=float(f"{host.node_power_w * down_hz / host.downlink_bandwidth_hz:.5e}"),
+                memory_bandwidth_byte_per_s=reading,
                 uplink_bandwidth_hz=up_hz,
                 downlink_bandwidth_hz=down_hz,
             )
         )
     return replace(instance, nodes=tuple(hosts))
+
+
+def _memory_speed(
+    instance: BatchingInstance, host: Node, each: float, speed: float, budget_s: float
+) -> tuple[float, float | None]:
+    """Speeds of computing (FLOP/s) and reading (B/s) such that both are scarce under the roofline latency.
+
+    Reading gets a quarter of the time that `each` average requests may take, beside their prefill; computing is made
+    faster where prefill would leave it less.
+    """
+    if instance.latency != "roofline":
+        return speed, host.memory_bandwidth_byte_per_s
+    outputs = np.unique(instance.requests.output_tokens).tolist()
+    padded = instance.padded_prompt_tokens
+    prefill_s = each * host.model.prefill_flops(padded) * host.quantization.time_factor / speed
+    faster = max(1.0, prefill_s / (0.75 * max(budget_s, 0.1)))
+    left_s = max(budget_s, 0.1) - prefill_s / faster
+    cache = each * float(np.mean([cache_bytes(host, padded, n) for n in outputs]))
+    weights = (max(outputs) - 1) * float(weight_bytes(host))
+    read = float(f"{max(cache + weights, 1.0) / left_s:.5e}")
+    return speed * faster, read
 
 
 def _each_node(instance: BatchingInstance, **scale: float) -> BatchingInstance:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.float64]
 DownlinkRule = Literal["worst-channel", "per-user"]
+Latency = Literal["flops", "roofline"]
 
 MOST_TOKENS = 2**24
 """Longest prompt or output accepted; longer is a mistake in the file, not a request."""
@@ -47,6 +48,8 @@ class Node:
         Transmit power ``p^U`` of a user towards this node (W).
     node_power_w : float
         Transmit power ``p^D_j`` of the node (W).
+    memory_bandwidth_byte_per_s : float, optional
+        Speed (B/s) at which the whole node reads its memory; the roofline latency needs it.
     """
 
     name: str
@@ -58,6 +61,7 @@ class Node:
     downlink_bandwidth_hz: float
     user_power_w: float
     node_power_w: float
+    memory_bandwidth_byte_per_s: float | None = None
 
     def __post_init__(self) -> None:
         _as_floats(self)
@@ -126,6 +130,9 @@ class BatchingInstance:
         Whether the downlink is planned for the worst channel (the paper's ``k6``) or per user (2).
     source : str
         Where the instance comes from, in words.
+    latency : {"flops", "roofline"}
+        How long a batch takes: the paper's count of FLOPs (8), or the longer of that and of the time that prefill
+        and reading weights and cache take (`edgeopt.instances.batching.roofline`).
 
     Raises
     ------
@@ -147,6 +154,7 @@ class BatchingInstance:
     padded_prompt_tokens: int
     downlink_rule: DownlinkRule = "worst-channel"
     source: str = ""
+    latency: Latency = "flops"
 
     def __post_init__(self) -> None:
         _as_floats(self)
@@ -188,7 +196,11 @@ def _as_floats(owner: Any) -> None:
     """Make whole numbers and numpy's numbers given for float fields floats, so that the digest is that of the file."""
     for field in fields(owner):
         value = getattr(owner, field.name)
-        if field.type == "float" and isinstance(value, (int, np.integer, np.floating)) and not isinstance(value, bool):
+        if (
+            field.type in ("float", "float | None")
+            and isinstance(value, (int, np.integer, np.floating))
+            and not isinstance(value, bool)
+        ):
             object.__setattr__(owner, field.name, float(value))
 
 
@@ -250,6 +262,8 @@ def _validate(instance: BatchingInstance) -> None:
             raise _fail(field, value, f"must be a whole number from 1 to {MOST_TOKENS} ({unit})")
     if instance.downlink_rule not in ("worst-channel", "per-user"):
         raise _fail("downlink_rule", instance.downlink_rule, "must be 'worst-channel' or 'per-user'")
+    if instance.latency not in ("flops", "roofline"):
+        raise _fail("latency", instance.latency, "must be 'flops' or 'roofline'")
     if not instance.nodes:
         raise _fail("nodes", [], "must hold at least one node")
     seen: dict[str, int] = {}
@@ -271,6 +285,12 @@ def _validate(instance: BatchingInstance) -> None:
         _positive(f"{where}.downlink_bandwidth_hz", node.downlink_bandwidth_hz, "Hz")
         _positive(f"{where}.user_power_w", node.user_power_w, "W")
         _positive(f"{where}.node_power_w", node.node_power_w, "W")
+        if node.memory_bandwidth_byte_per_s is not None:
+            _positive(f"{where}.memory_bandwidth_byte_per_s", node.memory_bandwidth_byte_per_s, "B/s")
+        elif instance.latency == "roofline":
+            raise _fail(
+                f"{where}.memory_bandwidth_byte_per_s", None, "the roofline latency needs it (B/s); or use 'flops'"
+            )
     _validate_requests(instance)
 
 

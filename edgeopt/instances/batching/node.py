@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -26,7 +26,9 @@ class NodeProblem:
     - downlink (12b): ``sum(downlink[S]) <= downlink_capacity`` with per-user shares, or, under the
       worst-channel rule (``downlink is None``), ``sum(class_tokens[length_class[S]]) <= downlink_capacity``;
     - ``sum(class_memory[length_class[S]]) <= memory_capacity`` (12c);
-    - ``sum(class_compute[length_class[S]]) <= min(budget[S])`` (12d, with the compute slot folded in).
+    - ``sum(class_compute[length_class[S]]) <= min(budget[S])`` (12d, with the compute slot folded in);
+    - with the roofline latency (``class_stream`` is not None), besides:
+      ``max(class_fixed[length_class[S]]) + sum(class_stream[length_class[S]]) <= min(budget[S])``.
 
     Every array over requests holds only requests that the node may serve (12e: accuracy, coverage and
     model accepted) *and* that fit on it alone.
@@ -51,6 +53,12 @@ class NodeProblem:
         Work ``a_n = k3 + k4 n + k5 n^2`` of each class in MFLOP, rounded up; strictly ascending.
     uplink_capacity, downlink_capacity, memory_capacity : int
         Capacities in the units above (downlink in tokens, ``k6``, under the worst-channel rule).
+    class_stream : (N,) int64 or None
+        Time that each class adds to a batch that waits for its memory, prefill and cache reads, in MFLOP that the
+        node computes meanwhile, rounded up; None under the paper's latency, which counts FLOPs only.
+    class_fixed : (N,) int64 or None
+        Time of reading the weights once for each step of a batch whose longest output is of that class, in the
+        same unit, rounded up; not descending.
     """
 
     name: str
@@ -65,6 +73,8 @@ class NodeProblem:
     uplink_capacity: int
     downlink_capacity: int
     memory_capacity: int
+    class_stream: IntArray | None = None
+    class_fixed: IntArray | None = None
 
     @property
     def size(self) -> int:
@@ -86,7 +96,20 @@ class NodeProblem:
             self.uplink_capacity,
             self.downlink_capacity,
             self.memory_capacity,
+            self.class_stream,
+            self.class_fixed,
         )
+
+    def up_to(self, longest: int) -> NodeProblem:
+        """The node with the requests up to a length class only, every batch at the fixed part of that class.
+
+        A batch that fits here fits on the node, and one whose longest request is of that class fits here as well.
+        """
+        assert self.class_stream is not None
+        assert self.class_fixed is not None
+        alone = self.class_stream[self.length_class] + self.class_fixed[longest] <= self.budget
+        part = self.restricted((self.length_class <= longest) & alone)
+        return replace(part, class_fixed=np.full(len(self.class_fixed), self.class_fixed[longest]))
 
     def fits(self, batch: IntArray) -> bool:
         """Whether the requests at positions `batch` form a feasible batch (exact integers)."""
@@ -94,6 +117,10 @@ class NodeProblem:
             return True
         kind = self.length_class[batch]
         down = self.class_tokens[kind] if self.downlink is None else self.downlink[batch]
+        if self.class_stream is not None and self.class_fixed is not None:
+            waits = self.class_fixed[kind].max() + self.class_stream[kind].sum()
+            if waits > self.budget[batch].min():
+                return False
         return bool(
             self.uplink[batch].sum() <= self.uplink_capacity
             and down.sum() <= self.downlink_capacity
@@ -117,7 +144,7 @@ class NodeBatch(NamedTuple):
         Counts of what was done (visited nodes, linear programs, pivots, ...).
     multipliers : (K, 4) float64 or None
         Prices of (uplink, downlink, memory, compute) per integer unit whose Lagrangian bounds prove
-        `bound`, or as much of it as they do; see `edgeopt.certify.batching`.
+        `bound`, or as much of it as they do; see `edgeopt.certify.batching`. None under the roofline latency.
     """
 
     batch: IntArray

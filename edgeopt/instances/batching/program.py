@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from edgeopt.errors import AssumptionError
 from edgeopt.instances.batching.instance import BatchingInstance
 from edgeopt.instances.program import Program
 
@@ -14,7 +15,17 @@ def program(instance: BatchingInstance) -> Program:
     Groups are requests, bins are nodes, resources are uplink, downlink, memory and compute; choices are in the
     order of nodes, within a node in the order of its requests. The compute capacity of a bin is the largest
     budget, so that only the budgets bind.
+
+    Raises
+    ------
+    AssumptionError
+        Under the roofline latency, whose fixed part is none of the form's.
     """
+    if instance.latency != "flops":
+        raise AssumptionError(
+            f"{instance.name}: proof trees know the paper's latency only, not the {instance.latency}; "
+            "use cpsat and highs, which agree where both end"
+        )
     nodes = instance.compiled.nodes
     weight, capacity = [], []
     for node in nodes:

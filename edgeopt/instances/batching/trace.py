@@ -22,8 +22,9 @@ import numpy as np
 
 from edgeopt.errors import InstanceError
 from edgeopt.instances.batching.generate import REGIMES, Regime, generate, rescaled, rounded
-from edgeopt.instances.batching.instance import MOST_TOKENS, BatchingInstance, DownlinkRule, FloatArray
+from edgeopt.instances.batching.instance import MOST_TOKENS, BatchingInstance, DownlinkRule, FloatArray, Latency
 from edgeopt.instances.batching.node import IntArray
+from edgeopt.instances.batching.roofline import batch_latency_s
 from edgeopt.instances.io import read_bytes
 
 COLUMNS = ("TIMESTAMP", "ContextTokens", "GeneratedTokens")
@@ -67,6 +68,7 @@ def from_trace(
     downlink_rule: DownlinkRule = "worst-channel",
     regime: Regime = "paper",
     load: float = 0.3,
+    latency: Latency = "flops",
     name: str | None = None,
 ) -> BatchingInstance:
     """Make a batching instance from a window of an LLM trace.
@@ -96,7 +98,7 @@ def from_trace(
         Time already waited: none, or from the arrival in the window to its end, where the epoch begins.
     compute_slot_s : float, optional
         Slot ``TC`` (s); the epoch when not given. Long prompts need more than a short epoch.
-    seed, nodes, model, quantization_name, downlink_rule, regime, load, name
+    seed, nodes, model, quantization_name, downlink_rule, regime, load, latency, name
         As for `generate`. A regime other than ``paper`` sizes the nodes for the trace's requests, after the
         deadlines are set.
 
@@ -144,6 +146,7 @@ def from_trace(
         quantization_name=quantization_name,
         downlink_rule=downlink_rule,
         load=load,
+        latency=latency,
     )
     drawn = replace(
         drawn,
@@ -171,17 +174,13 @@ def from_trace(
 def unloaded_latency_s(instance: BatchingInstance) -> FloatArray:
     """Latency (I,) of each request (s) alone on the fastest node that hosts a model it accepts.
 
-    ``TU + TD + beta a_i / C``, eqs. (8)-(10); infinite where no node accepts the request.
+    ``TU + TD + beta a_i / C``, eqs. (8)-(10), or with the roofline's latency; infinite where no node accepts the
+    request.
     """
     tokens, kind = np.unique(instance.requests.output_tokens, return_inverse=True)
     best = np.full(len(instance.requests), np.inf)
     for index, node in enumerate(instance.nodes):
-        alone = [
-            node.quantization.compute_time_s(
-                node.model.flops(instance.padded_prompt_tokens, int(n)), node.compute_flops
-            )
-            for n in tokens
-        ]
+        alone = [batch_latency_s(node, instance.latency, instance.padded_prompt_tokens, [int(n)]) for n in tokens]
         accepted = instance.accepted(index)
         best[accepted] = np.minimum(best, np.array(alone)[kind.reshape(-1)])[accepted]
     return instance.uplink_slot_s + instance.downlink_slot_s + best

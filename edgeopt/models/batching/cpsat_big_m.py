@@ -25,14 +25,17 @@ class CpSatBigM(BatchingFormulation):
         x = cpsat_rows.choices(model, self)
         cpsat_rows.capacities(model, self, x)
         cpsat_rows.at_most_once(model, self, x)
-        budgets = []
+        budgets: list[Any] = []
         for node, begin in zip(self.nodes, self.first, strict=False):
             if node.size:
                 own = x[begin : begin + node.size]
                 budget = model.new_int_var(0, int(rows.budgets(node).max()), "")
                 compute(model, node, own, budget)
                 deadline(model, node, own, budget)
-                budgets.append(budget)
+                v, waits, coefficients = cpsat_rows.longest(model, node, own)
+                if v:
+                    model.add(cpsat_rows.weighted_sum(waits, coefficients) <= budget)
+                budgets += [budget, *v]
         return Model(model, [*x, *budgets])
 
     def auxiliary(self, node: NodeProblem, batch: IntArray) -> list[float]:

@@ -8,14 +8,16 @@ from typing import Any
 import numpy as np
 from ortools.sat.python import cp_model
 
-from edgeopt.instances.batching import NodeProblem
 from edgeopt.models.base import Model
 from edgeopt.models.batching import cpsat_rows, rows
 from edgeopt.models.batching.formulation import ThresholdFormulation
 
 
 class CpSatThreshold(ThresholdFormulation):
-    """Literals ``x_ij``, and per node ``w_r`` for ``r = 2..K``: the batch's budget is ``T_r`` or less."""
+    """Literals ``x_ij``, and per node ``w_r`` for ``r = 2..K``: the batch's budget is ``T_r`` or less.
+
+    Under the roofline latency besides ``v_k``: the longest request is of the ``k``-th length class or above.
+    """
 
     def build(self) -> Model:
         """The CP-SAT model: (12), (12a)-(12d), a request on at most one node."""
@@ -29,17 +31,20 @@ class CpSatThreshold(ThresholdFormulation):
                 threshold = rows.thresholds(node)
                 own_x = x[begin : begin + node.size]
                 own_w = [model.new_bool_var("") for _ in threshold.level[1:]]
-                compute(model, node, threshold, own_x, own_w)
+                compute(model, threshold, [*own_x, *own_w], rows.work(node).tolist())
                 urgent(model, threshold, own_x, own_w)
                 monotone(model, own_w)
-                w += own_w
+                v, waits, coefficients = cpsat_rows.longest(model, node, own_x)
+                if v:
+                    compute(model, threshold, [*waits, *own_w], coefficients)
+                w += own_w + v
         return Model(model, [*x, *w])
 
 
-def compute(model: Any, node: NodeProblem, threshold: rows.Thresholds, x: list[Any], w: list[Any]) -> None:
-    """(12d): ``sum a_i x_i + sum_{r >= 2} (T_{r-1} - T_r) w_r <= T_1``."""
+def compute(model: Any, threshold: rows.Thresholds, variables: list[Any], demand: list[int]) -> None:
+    """(12d): ``sum a_i x_i + sum_{r >= 2} (T_{r-1} - T_r) w_r <= T_1``; under the roofline its second half as well."""
     steps = (-np.diff(threshold.level)).tolist()
-    model.add(cpsat_rows.weighted_sum([*x, *w], rows.work(node).tolist() + steps) <= int(threshold.level[0]))
+    model.add(cpsat_rows.weighted_sum(variables, demand + steps) <= int(threshold.level[0]))
 
 
 def urgent(model: Any, threshold: rows.Thresholds, x: list[Any], w: list[Any]) -> None:

@@ -27,6 +27,14 @@ class BatchingFormulation:
         """Values of the form's own variables of a node for the batch at positions `batch`."""
         raise NotImplementedError
 
+    def fixed_part(self, node: NodeProblem, batch: IntArray) -> list[float]:
+        """Roofline latency: ``v_k`` is 1 up to the longest length class in the batch; nothing where FLOPs count."""
+        longest = rows.roofline(node)
+        if longest is None:
+            return []
+        deepest = int(longest.rank[batch].max(initial=-1))
+        return [float(k <= deepest) for k in range(len(longest.level))]
+
     def _batches(self, values: FloatArray) -> list[IntArray]:
         chosen = values[: self.first[-1]] > 0.5
         return [np.nonzero(chosen[begin:end])[0] for begin, end in zip(self.first, self.first[1:], strict=False)]
@@ -42,14 +50,14 @@ class BatchingFormulation:
         for node, begin, batch in zip(self.nodes, self.first, solution.batches, strict=False):
             place = np.nonzero(np.isin(node.request, batch))[0]
             chosen[begin + place] = 1.0
-            own += self.auxiliary(node, place)
+            own += self.auxiliary(node, place) + self.fixed_part(node, place)
         return np.concatenate([chosen, own])
 
     def cuts(self, values: FloatArray) -> list[Cut]:
         """Cover cuts that refute the values; none iff the schedule is feasible in exact integers."""
         found: list[Cut] = []
         for node, begin, batch in zip(self.nodes, self.first, self._batches(values), strict=False):
-            covers = [*_capacity_covers(node, batch), *_deadline_cover(node, batch)]
+            covers = [*_capacity_covers(node, batch), *_deadline_cover(node, batch), *_memory_cover(node, batch)]
             found += [Cut(begin + positions, at_most) for positions, at_most in covers]
         chosen = values[: self.first[-1]] > 0.5
         found += [Cut(group, 1) for group in rows.shared(self.nodes) if chosen[group].sum() > 1]
@@ -99,3 +107,23 @@ def _deadline_cover(node: NodeProblem, batch: IntArray) -> list[Cut]:
     cover = np.append(_largest_first(demand, others, budget - int(demand[urgent])), urgent)
     as_bad = np.nonzero((demand >= demand[cover].max()) & (node.budget <= budget))[0]
     return [Cut(np.union1d(cover, as_bad), len(cover) - 1)]
+
+
+def _memory_cover(node: NodeProblem, batch: IntArray) -> list[Cut]:
+    """Cover of (12d) under the roofline: the most urgent and the longest request with others that they cannot wait for.
+
+    With these in a batch, the budget and the fixed part of the cover are at best those of the whole batch.
+    """
+    longest = rows.roofline(node)
+    if longest is None or not len(batch):
+        return []
+    urgent = batch[np.argmin(node.budget[batch])]
+    slowest = batch[np.argmax(longest.rank[batch])]
+    left = int(node.budget[urgent]) - int(longest.level[longest.rank[slowest]])
+    if int(longest.stream[batch].sum()) <= left:
+        return []
+    core = np.unique(np.array([urgent, slowest], dtype=np.int64))
+    left -= int(longest.stream[core].sum())
+    others = batch[~np.isin(batch, core)]
+    cover = core if left < 0 else np.append(core, _largest_first(longest.stream, others, left))
+    return [Cut(np.sort(cover), len(cover) - 1)]

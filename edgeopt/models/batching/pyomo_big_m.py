@@ -25,11 +25,18 @@ class PyomoBigM(BatchingFormulation):
         model.budget = pyo.Var(hosts, domain=pyo.NonNegativeReals)
         model.compute = pyo.ConstraintList()
         model.deadline = pyo.ConstraintList()
+        v = pyomo_rows.fixed_parts(model, self)
+        own_variables: list[Any] = []
         for j in hosts:
             own = x[self.first[j] : self.first[j + 1]]
             compute(model, self.nodes[j], own, model.budget[j])
             deadline(model, self.nodes[j], own, model.budget[j])
-        return Model(model, [*x, *model.budget.values()])
+            if v[j]:
+                coefficients, waits = pyomo_rows.longest(model, self.nodes[j], own, v[j])
+                row = pyomo_rows.linear([*coefficients, -unit(self.nodes[j])], [*waits, model.budget[j]])
+                model.waiting.add((None, row, 0))
+            own_variables += [model.budget[j], *v[j]]
+        return Model(model, [*x, *own_variables])
 
     def auxiliary(self, node: NodeProblem, batch: IntArray) -> list[float]:
         """The least budget in the batch."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import islice, pairwise
 from typing import Any
 
 import pyomo.environ as pyo
 from pyomo.core.expr.numeric_expr import LinearExpression
 
+from edgeopt.instances.batching import NodeProblem
 from edgeopt.models.batching import rows
 from edgeopt.models.batching.formulation import BatchingFormulation
 
@@ -31,6 +33,33 @@ def capacities(model: Any, formulation: BatchingFormulation, x: list[Any]) -> No
         own = x[begin : begin + node.size]
         for demand, capacity in rows.binding(node):
             model.capacities.add((None, linear(demand.tolist(), own), capacity))
+
+
+def longest(model: Any, node: NodeProblem, x: list[Any], v: list[Any]) -> tuple[list[int], list[Any]]:
+    """Roofline latency: ``v_k`` is 1 if the longest request is of the ``k``-th class or above; and what waits.
+
+    Returns
+    -------
+    coefficients, variables
+        Their weighted sum is ``sum m_i x_i + F(longest)``.
+    """
+    found = rows.roofline(node)
+    assert found is not None
+    for own, rank in zip(x, found.rank.tolist(), strict=True):
+        model.longest.add((None, linear([1, -1], [own, v[rank]]), 0))
+    for below, above in pairwise(v):
+        model.longest.add((None, linear([1, -1], [above, below]), 0))
+    return found.stream.tolist() + rows.steps(found).tolist(), [*x, *v]
+
+
+def fixed_parts(model: Any, formulation: BatchingFormulation) -> list[list[Any]]:
+    """Binaries ``v_k`` of each node under the roofline latency; none where only FLOPs count."""
+    counts = [0 if (found := rows.roofline(node)) is None else len(found.level) for node in formulation.nodes]
+    model.v = pyo.Var(range(sum(counts)), domain=pyo.Binary)
+    model.longest = pyo.ConstraintList()
+    model.waiting = pyo.ConstraintList()
+    every = iter(model.v.values())
+    return [list(islice(every, count)) for count in counts]
 
 
 def at_most_once(model: Any, formulation: BatchingFormulation, x: list[Any]) -> None:

@@ -15,7 +15,10 @@ from edgeopt.models.batching.formulation import ThresholdFormulation
 
 
 class PyomoThreshold(ThresholdFormulation):
-    """Binaries ``x_ij``, and per node ``w_r`` for ``r = 2..K``: the batch's budget is ``T_r`` or less."""
+    """Binaries ``x_ij``, and per node ``w_r`` for ``r = 2..K``: the batch's budget is ``T_r`` or less.
+
+    Under the roofline latency besides ``v_k``: the longest request is of the ``k``-th length class or above.
+    """
 
     def build(self) -> Model:
         """The Pyomo model: (12), (12a)-(12d), a request on at most one node."""
@@ -29,15 +32,20 @@ class PyomoThreshold(ThresholdFormulation):
         model.compute = pyo.ConstraintList()
         model.urgent = pyo.ConstraintList()
         model.monotone = pyo.ConstraintList()
+        v = pyomo_rows.fixed_parts(model, self)
+        own_variables: list[Any] = []
         at = 0
-        for node, begin, threshold in zip(self.nodes, self.first, levels, strict=False):
+        for node, begin, threshold, own_v in zip(self.nodes, self.first, levels, v, strict=False):
             own_x, own_w = x[begin : begin + node.size], w[at : at + max(0, len(threshold.level) - 1)]
             at += len(own_w)
             if node.size:
                 compute(model, node, threshold, own_x, own_w)
                 urgent(model, threshold, own_x, own_w)
                 monotone(model, own_w)
-        return Model(model, [*x, *w])
+                if own_v:
+                    waiting(model, threshold, *pyomo_rows.longest(model, node, own_x, own_v), own_w)
+            own_variables += own_w + own_v
+        return Model(model, [*x, *own_variables])
 
 
 def compute(model: Any, node: NodeProblem, threshold: rows.Thresholds, x: list[Any], w: list[Any]) -> None:
@@ -47,6 +55,12 @@ def compute(model: Any, node: NodeProblem, threshold: rows.Thresholds, x: list[A
         model.compute.add(
             (None, pyomo_rows.linear(rows.work(node).tolist() + steps, [*x, *w]), int(threshold.level[0]))
         )
+
+
+def waiting(model: Any, threshold: rows.Thresholds, demand: list[int], variables: list[Any], w: list[Any]) -> None:
+    """(12d) under the roofline: ``sum m_i x_i + sum_k (F_k - F_{k-1}) v_k + sum_r (T_{r-1} - T_r) w_r <= T_1``."""
+    steps = (-np.diff(threshold.level)).tolist()
+    model.waiting.add((None, pyomo_rows.linear(demand + steps, [*variables, *w]), int(threshold.level[0])))
 
 
 def urgent(model: Any, threshold: rows.Thresholds, x: list[Any], w: list[Any]) -> None:

@@ -48,9 +48,44 @@ def work(node: NodeProblem) -> IntArray:
 
 
 def budgets(node: NodeProblem) -> IntArray:
-    """(I,) deadline budgets ``D_i`` of (12d), cut to the work of all requests, beyond which they say nothing."""
-    cut: IntArray = np.minimum(node.budget, work(node).sum())
+    """(I,) deadline budgets ``D_i`` of (12d), cut to the time of all requests, beyond which they say nothing."""
+    longest = roofline(node)
+    most = work(node).sum()
+    if longest is not None:
+        most = max(most, longest.stream.sum() + longest.level.max(initial=0))
+    cut: IntArray = np.minimum(node.budget, most)
     return cut
+
+
+class Roofline(NamedTuple):
+    """The second half of (12d) under the roofline latency: a batch waits for its memory.
+
+    Attributes
+    ----------
+    stream : (I,) int64
+        What each request adds (MFLOP that the node computes meanwhile).
+    level : (L,) int64
+        Fixed parts ``F_1 <= F_2 <= ...`` of the length classes.
+    rank : (I,) int64
+        0-based: the batch waits at least ``level[rank[i]]`` for request ``i``.
+    """
+
+    stream: IntArray
+    level: IntArray
+    rank: IntArray
+
+
+def roofline(node: NodeProblem) -> Roofline | None:
+    """The rows of the roofline latency; None where only FLOPs count."""
+    if node.class_stream is None or node.class_fixed is None:
+        return None
+    level, rank = np.unique(node.class_fixed[node.length_class], return_inverse=True)
+    return Roofline(node.class_stream[node.length_class], level, rank.astype(np.int64).reshape(-1))
+
+
+def steps(longest: Roofline) -> IntArray:
+    """``F_1, F_2 - F_1, ...``: what the fixed part grows by from one length class to the next."""
+    return np.diff(longest.level, prepend=0)
 
 
 class Thresholds(NamedTuple):

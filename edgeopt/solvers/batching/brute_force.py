@@ -122,6 +122,11 @@ def feasible_subsets(node: NodeProblem) -> NDArray[np.bool_]:
         & (_subset_sums(node.class_memory[kind]) <= node.memory_capacity)
         & (work <= earliest)
     )
+    if node.class_stream is not None and node.class_fixed is not None:
+        longest = np.zeros(1, dtype=np.int64)
+        for brought in node.class_fixed[kind]:
+            longest = np.concatenate([longest, np.maximum(longest, brought)])
+        feasible &= longest + _subset_sums(node.class_stream[kind]) <= earliest
     return feasible
 
 

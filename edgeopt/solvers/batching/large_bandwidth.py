@@ -40,6 +40,10 @@ def solve_node(node: NodeProblem, *, stop: Callable[[], bool] | None = None) -> 
     AssumptionError
         If all requests together need more than the uplink or downlink band, so that it could bind.
     """
+    if node.class_stream is not None:
+        raise AssumptionError(
+            f"node {node.name!r}: large-bandwidth knows the paper's latency only, not the roofline; use ot"
+        )
     _refuse_narrow_bands(node)
     position = np.argsort(-node.budget, kind="stable").astype(np.int64)
     tried = 0

@@ -4,7 +4,9 @@ The method in one paragraph: any prices of the four capacities bound every deadl
 Price the most promising threshold by a linear program, scan, search that threshold exactly for a batch as
 large as its bound allows, and repeat until no bound exceeds the incumbent. A handful of price vectors usually
 suffices, and they are the proof
-(`edgeopt.certify.batching`). The number crunching is compiled (`ot_kernel`, `ot_items`); this file
+(`edgeopt.certify.batching`). Under the roofline latency the longest length class of the batch sets a fixed part of
+its time: that class is enumerated, longest first, and inside it everything is additive again, with one capacity more.
+The number crunching is compiled (`ot_kernel`, `ot_items`); this file
 dispatches, keeps the run stoppable, and calls in CP-SAT (`ot_cpsat`) when a search explodes.
 """
 
@@ -19,6 +21,9 @@ import numpy as np
 
 from edgeopt.errors import AssumptionError
 from edgeopt.instances.batching.node import IntArray, NodeBatch, NodeProblem
+
+NONE = np.empty(0, np.int64)
+"""No classes, for kernels to which only FLOPs count."""
 
 LARGEST = 2**61
 """Largest capacity or budget that the compiled kernels accept; beyond it sums could leave int64."""
@@ -36,7 +41,7 @@ MOST_VECTORS = 64
 _INCUMBENT, _BEST_END, _VECTORS, _LPS, _PIVOTS, _SEARCHES, _NODES, _HARD, _SORTED = range(9)
 _DONE, _PAUSED, _STUCK, _UNFIT = range(4)
 
-_kernels: dict[str, Callable[..., int]] = {}
+_kernels: dict[tuple[str, int], Callable[..., int]] = {}
 
 
 def solve_node(
@@ -77,6 +82,8 @@ def solve_node(
     size = len(node.request)
     if size == 0:
         return NodeBatch(np.empty(0, np.int64), lower_bound, True, _effort(None), None)
+    if node.class_fixed is not None and len(np.unique(node.class_fixed)) > 1:
+        return _solve_by_longest(node, lower_bound, node_limit, stop)
     if node.uplink_capacity > LARGEST or node.downlink_capacity > LARGEST or node.memory_capacity > LARGEST:
         return _solve_tamed(node, lower_bound, node_limit, stop)
     run = _Run(node, lower_bound)
@@ -88,6 +95,32 @@ def solve_node(
     return run.result(verdict == _DONE)
 
 
+def _solve_by_longest(
+    node: NodeProblem, lower_bound: int, node_limit: int | None, stop: Callable[[], bool] | None
+) -> NodeBatch:
+    """Roofline latency: the best batch over all classes that may be its longest.
+
+    A batch whose longest class is shorter fits with the fixed part of its own class, so the subproblems cover every
+    batch, and none of them has one that does not fit.
+    """
+    best, bound, complete = NodeBatch(np.empty(0, np.int64), lower_bound, True, _effort(None)), lower_bound, True
+    effort = dict(best.effort)
+    for longest in reversed(np.unique(node.length_class).tolist()):
+        known = max(lower_bound, len(best.batch))
+        part = node.up_to(longest)
+        if part.size <= known:
+            continue
+        left = None if node_limit is None else max(0, node_limit - effort["nodes"])
+        found = solve_node(part, lower_bound=known, node_limit=left, stop=stop)
+        for name, count in found.effort.items():
+            effort[name] += count
+        if len(found.batch) > known:
+            best = found._replace(batch=np.searchsorted(node.request, part.request[found.batch]))
+        assert found.bound is not None
+        bound, complete = max(bound, found.bound), complete and found.complete
+    return NodeBatch(best.batch, bound, complete, effort)
+
+
 def _effort(state: IntArray | None, cpsat: int = 0) -> dict[str, int]:
     names = ("linear_programs", "pivots", "searches", "nodes")
     counts = [0, 0, 0, 0] if state is None else state[_LPS : _NODES + 1].tolist()
@@ -97,7 +130,10 @@ def _effort(state: IntArray | None, cpsat: int = 0) -> dict[str, int]:
 class _Run:
     """One run of a kernel on one problem: its arrays, which outlive a pause, and what CP-SAT found."""
 
-    __slots__ = ("batch", "best", "bound", "cpsat", "found", "ints", "node", "prices", "state", "weight")
+    __slots__ = (
+        "axes", "batch", "best", "bound", "cpsat", "fixed", "found", "ints", "node", "prices", "state", "stream",
+        "weight",
+    )  # fmt: skip
 
     def __init__(self, node: NodeProblem, lower_bound: int, weight: float = 0.0) -> None:
         size, classes = len(node.request), len(node.class_tokens)
@@ -108,7 +144,10 @@ class _Run:
         self.ints = np.empty(6 * size + classes + 1, np.int64)
         self.bound = np.empty(size)
         self.best = np.empty(classes, np.int64)
-        self.prices = np.empty((MOST_VECTORS, 4))
+        self.stream = NONE if node.class_stream is None else node.class_stream
+        self.fixed = 0 if node.class_fixed is None else int(node.class_fixed[0])  # the same for all, see `up_to`
+        self.axes = (0,) * (4 if node.class_stream is None else 5)
+        self.prices = np.empty((MOST_VECTORS, len(self.axes)))
         self.batch = np.empty(size, np.int64)
         self.found: IntArray | None = None
         self.cpsat = 0
@@ -119,28 +158,29 @@ class _Run:
         try:
             if node.downlink is None:
                 return self.call_classes(node, search_limit)
-            kernel = _kernels.get("solve_items") or _load("ot_items", "solve_items")
+            kernel = _kernels.get(("solve_items", len(self.axes))) or _load("ot_items", "solve_items", self.axes)
             return kernel(
                 node.length_class, node.uplink, node.downlink, node.budget,
-                node.class_memory, node.class_compute,
-                node.uplink_capacity, node.downlink_capacity, node.memory_capacity, search_limit,
-                self.state, self.ints, self.bound, self.prices, self.batch,
+                node.class_memory, node.class_compute, self.stream,
+                node.uplink_capacity, node.downlink_capacity, node.memory_capacity, self.fixed, search_limit,
+                self.state, self.ints, self.bound, self.prices, self.batch, self.axes,
             )  # fmt: skip
         except TypeError:
             plain = _plain(node)
             if plain is node:
                 raise
             self.node = plain
+            self.stream = NONE if plain.class_stream is None else plain.class_stream
             return self.call(search_limit)
 
     def call_classes(self, node: NodeProblem, search_limit: int) -> int:
         """The worst-channel kernel on all requests."""
-        kernel = _kernels.get("solve_classes") or _load("ot_kernel", "solve_classes")
+        kernel = _kernels.get(("solve_classes", len(self.axes))) or _load("ot_kernel", "solve_classes", self.axes)
         return kernel(
             node.length_class, node.uplink, node.budget,
-            node.class_tokens, node.class_memory, node.class_compute,
-            node.uplink_capacity, node.downlink_capacity, node.memory_capacity, self.weight, search_limit,
-            self.state, self.ints, self.bound, self.best, self.prices, self.batch,
+            node.class_tokens, node.class_memory, node.class_compute, self.stream,
+            node.uplink_capacity, node.downlink_capacity, node.memory_capacity, self.fixed, self.weight, search_limit,
+            self.state, self.ints, self.bound, self.best, self.prices, self.batch, self.axes,
         )  # fmt: skip
 
     def start_from_sample(self) -> None:
@@ -202,20 +242,21 @@ class _Run:
         elif not complete:
             postponed = -2.0 - self.bound  # how the kernel marks bounds that it means to come back to
             bound = max(incumbent, int(np.maximum(self.bound, postponed).max()))
-        return NodeBatch(batch, bound, complete, _effort(state, self.cpsat), self.prices[: state[_VECTORS]])
+        proof = self.prices[: state[_VECTORS]] if self.node.class_stream is None else None
+        return NodeBatch(batch, bound, complete, _effort(state, self.cpsat), proof)
 
 
 def _plain(node: NodeProblem) -> NodeProblem:
     """The same node with contiguous int64 arrays (the node itself if it has them)."""
     arrays = [
         node.request, node.length_class, node.uplink, node.budget, node.downlink,
-        node.class_tokens, node.class_memory, node.class_compute,
+        node.class_tokens, node.class_memory, node.class_compute, node.class_stream, node.class_fixed,
     ]  # fmt: skip
     plain = [None if a is None else np.ascontiguousarray(a, dtype=np.int64) for a in arrays]
     if all(a is b for a, b in zip(arrays, plain, strict=True)):
         return node
     capacities = node.uplink_capacity, node.downlink_capacity, node.memory_capacity
-    return NodeProblem(node.name, *plain, *(int(c) for c in capacities))  # type: ignore[arg-type]
+    return NodeProblem(node.name, *plain[:8], *(int(c) for c in capacities), *plain[8:])  # type: ignore[arg-type]
 
 
 def _solve_tamed(
@@ -226,13 +267,18 @@ def _solve_tamed(
     downlink = node.class_tokens[kind] if node.downlink is None else node.downlink
     fits = (node.uplink <= node.uplink_capacity) & (downlink <= node.downlink_capacity)
     fits &= (node.class_memory[kind] <= node.memory_capacity) & (node.class_compute[kind] <= node.budget)
+    stream = np.zeros_like(kind)
+    fixed = 0
+    if node.class_stream is not None and node.class_fixed is not None:
+        stream, fixed = node.class_stream[kind], int(node.class_fixed[0])
+        fits &= stream + fixed <= node.budget
     keep = np.flatnonzero(fits)
     part = node.restricted(keep)
     demands = part.uplink, downlink[keep], node.class_memory[kind[keep]], node.class_compute[kind[keep]]
     totals = [sum(demand.tolist()) for demand in demands]
     tamed = replace(
         part,
-        budget=np.minimum(part.budget, min(totals[3], 2**62)),
+        budget=np.minimum(part.budget, min(max(totals[3], fixed + sum(stream[keep].tolist())), 2**62)),
         uplink_capacity=min(node.uplink_capacity, totals[0]),
         downlink_capacity=min(node.downlink_capacity, totals[1]),
         memory_capacity=min(node.memory_capacity, totals[2]),
@@ -248,11 +294,18 @@ def _solve_tamed(
     return found._replace(batch=keep[found.batch])
 
 
-def _load(module: str, name: str) -> Callable[..., int]:
-    """Import a kernel (numba comes with it) and have it ready, compiled or from numba's cache on disk."""
+def _load(module: str, name: str, axes: tuple[int, ...]) -> Callable[..., int]:
+    """Import a kernel (numba comes with it) and have it ready, compiled or from numba's cache on disk.
+
+    It is compiled anew for each number of capacities: loops over a number known beforehand are a third faster.
+    """
+    from numba import typeof
+
     home: Any = import_module(f"edgeopt.solvers.batching.{module}")
     kernel: Any = getattr(home, name)
-    kernel.prepare(home.SIGNATURE)
+    kernel.dispatcher.disable_compile(False)
+    kernel.prepare((*home.SIGNATURE, typeof(axes)))
     kernel.dispatcher.disable_compile()  # other array layouts raise TypeError instead of compiling a second kernel
-    _kernels[name] = kernel.dispatcher
-    return _kernels[name]
+    found: Callable[..., int] = kernel.dispatcher
+    _kernels[name, len(axes)] = found
+    return found

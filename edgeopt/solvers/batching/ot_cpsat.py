@@ -46,6 +46,8 @@ def solve_threshold(
         + prices[2] * node.class_memory
         + prices[3] * node.class_compute
     )
+    if node.class_stream is not None:
+        gain -= prices[4] * node.class_stream
     kind = node.length_class[open_positions]
     profit = gain[kind] - prices[0] * node.uplink[open_positions]
     if node.downlink is not None:
@@ -60,10 +62,12 @@ def solve_threshold(
 
 
 class _Rows:
-    """Capacities at one threshold, in the order uplink, downlink, memory, compute."""
+    """Capacities at one threshold, in the order uplink, downlink, memory, compute, and stream under the roofline."""
 
     def __init__(self, node: NodeProblem, threshold: int) -> None:
         self.capacity = [node.uplink_capacity, node.downlink_capacity, node.memory_capacity, threshold]
+        if node.class_fixed is not None:  # the same for all classes, see `NodeProblem.up_to`
+            self.capacity.append(threshold - int(node.class_fixed[0]))
 
 
 def _solve_counts(
@@ -82,13 +86,15 @@ def _solve_counts(
 
     model = cp_model.CpModel()
     rest = list(rows.capacity)
-    terms: list[list[tuple[Any, int, int]]] = [[], [], [], []]  # (variable, coefficient, largest value)
+    terms: list[list[tuple[Any, int, int]]] = [[] for _ in rows.capacity]  # (variable, coefficient, largest value)
     chosen: list[tuple[list[Any], int, IntArray]] = []
     base_count = 0
     for k in range(len(node.class_tokens)):
         member = positions[node.length_class[positions] == k]
         member = member[np.argsort(node.uplink[member], kind="stable")]
         demand = [0, int(node.class_tokens[k]), int(node.class_memory[k]), int(node.class_compute[k])]
+        if node.class_stream is not None:
+            demand.append(int(node.class_stream[k]))
         kept = _open_counts(node.uplink[member], demand, rows.capacity, float(gain[k]), uplink_price, slack)
         if kept is None:
             return ThresholdAnswer(None, more_than, True)
@@ -104,7 +110,7 @@ def _solve_counts(
             size_of = [1] * len(middle)
             variables = [model.new_bool_var(f"x_{k}_{j}") for j in range(len(middle))]
         chosen.append((variables, low, member))
-        for r in range(4):
+        for r in range(len(demand)):
             for j, (v, largest) in enumerate(zip(variables, size_of, strict=True)):
                 terms[r].append((v, demand[r] if r else middle[j], largest))
     if min(rest) < 0:
@@ -171,6 +177,8 @@ def _solve_requests(
         node.class_memory[node.length_class],
         node.class_compute[node.length_class],
     ]
+    if node.class_stream is not None:
+        demands.append(node.class_stream[node.length_class])
     model = cp_model.CpModel()
     x = [model.new_bool_var(f"x_{i}") for i in free.tolist()]
     rest = [c - sum(d[inside].tolist()) for c, d in zip(rows.capacity, demands, strict=True)]

@@ -72,41 +72,42 @@ def select(step, weight, item, size, needed):
 @compiled
 def move(cost, item, amount, residual):
     """Give the demand of a request back to (+1), or take it from (-1), the residual capacities."""
-    for r in range(4):
+    for r in range(len(residual)):
         residual[r] += amount * cost[r, item]
 
 
 @compiled
-def price_items(free, size, cost, share, y, side, basic, level, step, weight, item):
+def price_items(free, size, cost, share, y, side, basic, level, step, weight, item, axes):
     """Dual simplex over the requests ``free[:size]``; return the pivots.
 
     Parameters
     ----------
-    cost : (4, n) float64
-        Normalised demands; `share` (4,) are the normalised capacities.
+    cost : (R, n) float64
+        Normalised demands; `share` (R,) are the normalised capacities.
     y, side, basic, level : arrays, out
         Prices; 1, 0 or 2 for a request at one, at zero, or basic; the basis (request, or ``-1 - r`` for
         the slack of row ``r``) and its values.
     step, weight, item : arrays of at least `size`
         Work space.
     """
-    slack_basic = np.empty(4, np.bool_)
-    inverse = np.empty((4, 4))
-    residual = np.empty(4)
-    direction = np.empty(4)
-    column = np.empty(4)
-    for r in range(4):
+    rows = len(axes)
+    slack_basic = np.empty(rows, np.bool_)
+    inverse = np.empty((rows, rows))
+    residual = np.empty(rows)
+    direction = np.empty(rows)
+    column = np.empty(rows)
+    for r in range(rows):
         basic[r], slack_basic[r], y[r], residual[r] = -1 - r, True, 0.0, share[r]
-        for q in range(4):
+        for q in range(rows):
             inverse[r, q] = 1.0 if r == q else 0.0
     for f in range(size):
         side[free[f]] = 1
         move(cost, free[f], -1.0, residual)
     for pivot in range(MOST_PIVOTS):
         worst, row, sign = 1e-10, -1, 1.0
-        for q in range(4):
+        for q in range(rows):
             x = 0.0
-            for r in range(4):
+            for r in range(rows):
                 x += inverse[q, r] * residual[r]
             level[q] = x
             if -x > worst:
@@ -117,7 +118,7 @@ def price_items(free, size, cost, share, y, side, basic, level, step, weight, it
             return pivot
 
         furthest, blocking = np.inf, -1
-        for r in range(4):
+        for r in range(rows):
             direction[r] = sign * inverse[row, r]
             if not slack_basic[r] and direction[r] < -1e-12 and -y[r] / direction[r] < furthest:
                 furthest, blocking = -y[r] / direction[r], r
@@ -127,7 +128,7 @@ def price_items(free, size, cost, share, y, side, basic, level, step, weight, it
             if side[i] == 2:
                 continue
             slope, profit = 0.0, 1.0
-            for r in range(4):
+            for r in range(rows):
                 slope += direction[r] * cost[r, i]
                 profit -= y[r] * cost[r, i]
             if side[i] == 1 and slope > 1e-12:
@@ -164,13 +165,13 @@ def price_items(free, size, cost, share, y, side, basic, level, step, weight, it
         else:
             slack_basic[blocking] = True
             basic[row] = -1 - blocking
-        for r in range(4):
+        for r in range(rows):
             column[r] = cost[r, basic[row]] if basic[row] >= 0 else (1.0 if r == blocking else 0.0)
-        if not exchange(inverse, row, column):
+        if not exchange(inverse, row, column, rows):
             return pivot
-        for r in range(4):
+        for r in range(rows):
             y[r] = 0.0
-            for q in range(4):
+            for q in range(rows):
                 if basic[q] >= 0:
                     y[r] += inverse[q, r]
             y[r] = max(y[r], 0.0)

@@ -1,7 +1,7 @@
 """Compiled kernel of `ot`, per-user downlink: deadline thresholds, dual bounds, branch and bound.
 
 Thresholds are bounded and picked as in `ot_kernel`. Inside one, each node of a depth-first branch and
-bound prices what is still open by a linear program of four rows (at most four requests are fractional),
+bound prices what is still open by a linear program of four rows, or five (at most as many requests are fractional),
 fixes every request whose reduced profit exceeds the slack between bound and target, rounds, and branches
 on the most fractional request. Floats only steer: bounds are rounded up by more than their error, and
 what fits is decided on int64.
@@ -43,22 +43,34 @@ FIRST_LIMIT = 100
 """Nodes after which a threshold is postponed until the others have had their turn."""
 LAST_WORK = 5_000_000
 """Nodes times requests after which a threshold is handed over in the last round."""
-SIGNATURE = (READ,) * 6 + (INT,) * 4 + (INTS, INTS, FLOATS, FLOATS_2D, INTS)
+SIGNATURE = (READ,) * 7 + (INT,) * 5 + (INTS, INTS, FLOATS, FLOATS_2D, INTS)
 
 
 @compiled
-def bound_items(demand, budgets, y, fixed, at, bound):
+def priced(demand, y, i):
+    """What the demands of a request cost at prices `y`."""
+    total = 0.0
+    for r in range(len(y)):
+        total += y[r] * demand[r, i]
+    return total
+
+
+@compiled
+def bound_items(demand, budgets, y, fixed, fixed_stream, at, bound):
     """`ot_kernel.bound_thresholds` for requests with two demands of their own."""
     size = len(budgets)
     raise_by = 4.5e-16 * (size + 50.0)
+    per_stream = y[4] if len(y) == 5 else 0.0
+    less = per_stream * fixed_stream
+    per_budget, margin = y[3] + per_stream, 10.0 + 2.0 * less
     total = fixed
     own = 0.0
     for i in range(size):
-        profit = 1.0 - (y[0] * demand[0, i] + y[1] * demand[1, i] + y[2] * demand[2, i] + y[3] * demand[3, i])
+        profit = 1.0 - priced(demand, y, i)
         if profit > 0.0:
             total += profit
-        upper = total + y[3] * budgets[i]
-        upper += raise_by * (upper + 10.0)
+        upper = total + per_budget * budgets[i] - less
+        upper += raise_by * (upper + margin)
         if i == at:
             own = upper
         if upper < bound[i]:
@@ -72,7 +84,7 @@ def fix_by_profit(demand, y, slack, fate, trail, trailed, free, size):
     margin = 1e-12 + 1e-12 * abs(slack)
     for f in range(size):
         i = free[f]
-        price = y[0] * demand[0, i] + y[1] * demand[1, i] + y[2] * demand[2, i] + y[3] * demand[3, i]
+        price = priced(demand, y, i)
         profit = 1.0 - price
         if abs(profit) - margin * (1.0 + price) > slack:
             fate[i] = 1 if profit > 0.0 else -1
@@ -84,7 +96,8 @@ def fix_by_profit(demand, y, slack, fate, trail, trailed, free, size):
 @compiled
 def round_off(demand, room, side, basic, free, size, target, spare, fate):
     """Take the requests at one, then whatever else fits; whether `target` requests fit (marked in `fate`)."""
-    for r in range(4):
+    rows = len(room)
+    for r in range(rows):
         spare[r] = room[r]
     taken = 0
     for turn in range(3):  # those at one, the fractional ones, the rest
@@ -93,11 +106,11 @@ def round_off(demand, room, side, basic, free, size, target, spare, fate):
             if side[i] != (1, 2, 0)[turn]:
                 continue
             fits = True
-            for r in range(4):
+            for r in range(rows):
                 fits = fits and demand[r, i] <= spare[r]
             if not fits:
                 continue
-            for r in range(4):
+            for r in range(rows):
                 spare[r] -= demand[r, i]
             side[i] += 4  # taken
             taken += 1
@@ -110,7 +123,7 @@ def round_off(demand, room, side, basic, free, size, target, spare, fate):
 
 
 @compiled
-def branch_and_bound(demand, unit, cost, end, capacity, target, y, limit, fate):
+def branch_and_bound(demand, unit, cost, end, capacity, target, y, limit, fate, axes):
     """Find `target` of the first `end` requests that fit, or show that there are none.
 
     Returns
@@ -118,18 +131,19 @@ def branch_and_bound(demand, unit, cost, end, capacity, target, y, limit, fate):
     verdict, nodes, pivots
         `FOUND` (marked 1 in `fate`), `NONE` or `LIMIT`; what it took.
     """
+    rows = len(axes)
     free = np.empty(end, np.int64)
     trail = np.empty(end, np.int64)  # requests in the order in which they were fixed
     mark = np.empty(end + 1, np.int64)  # length of the trail when a depth was entered
     chosen = np.empty(end + 1, np.int64)  # request branched on at a depth, -1 when both ways were tried
     side = np.empty(end, np.int64)
-    basic = np.empty(4, np.int64)
-    level = np.empty(4)
+    basic = np.empty(rows, np.int64)
+    level = np.empty(rows)
     step, weight, item = np.empty(end), np.empty(end), np.empty(end, np.int64)
-    room = np.empty(4, np.int64)
-    spare = np.empty(4, np.int64)
-    share = np.empty(4)
-    price = np.empty(4)
+    room = np.empty(rows, np.int64)
+    spare = np.empty(rows, np.int64)
+    share = np.empty(rows)
+    price = np.empty(rows)
     for i in range(end):
         fate[i] = 0
     trailed, depth, nodes, pivots = 0, 0, 0, 0
@@ -138,13 +152,13 @@ def branch_and_bound(demand, unit, cost, end, capacity, target, y, limit, fate):
         nodes += 1
         if nodes > limit:
             return LIMIT, nodes, pivots
-        for r in range(4):
+        for r in range(rows):
             room[r] = capacity[r]
         taken, size, alive = 0, 0, True
         for i in range(end):
             if fate[i] == 1:
                 taken += 1
-                for r in range(4):
+                for r in range(rows):
                     room[r] -= demand[r, i]
                     alive = alive and room[r] >= 0
                 if not alive:
@@ -157,23 +171,23 @@ def branch_and_bound(demand, unit, cost, end, capacity, target, y, limit, fate):
             return FOUND, nodes, pivots
         pick, first = -1, 1
         if alive:
-            for r in range(4):
+            for r in range(rows):
                 share[r] = room[r] * unit[r]
-            pivots += price_items(free, size, cost, share, price, side, basic, level, step, weight, item)
+            pivots += price_items(free, size, cost, share, price, side, basic, level, step, weight, item, axes)
             upper = 0.0
-            for r in range(4):
+            for r in range(rows):
                 y[r] = price[r] * unit[r]
                 upper += y[r] * room[r]
             for f in range(size):
                 i = free[f]
-                profit = 1.0 - (y[0] * demand[0, i] + y[1] * demand[1, i] + y[2] * demand[2, i] + y[3] * demand[3, i])
+                profit = 1.0 - priced(demand, y, i)
                 if profit > 0.0:
                     upper += profit
             upper += 4.5e-16 * (size + 50.0) * (upper + 10.0)
             alive = taken + upper >= target
         if alive:
             farthest = 1.0
-            for q in range(4):
+            for q in range(rows):
                 if basic[q] >= 0 and abs(level[q] - 0.5) < farthest:
                     farthest, pick, first = abs(level[q] - 0.5), basic[q], 1 if level[q] >= 0.5 else -1
             if round_off(demand, room, side, basic, free, size, target - taken, spare, fate):
@@ -212,9 +226,9 @@ def branch_and_bound(demand, unit, cost, end, capacity, target, y, limit, fate):
 
 @kernel
 def solve_items(
-    kind, uplink, downlink, budget, memory, compute,
-    uplink_capacity, downlink_capacity, memory_capacity, search_limit,
-    state, ints, bound, prices, batch,
+    kind, uplink, downlink, budget, memory, compute, stream,
+    uplink_capacity, downlink_capacity, memory_capacity, fixed_stream, search_limit,
+    state, ints, bound, prices, batch, axes,
 ):  # fmt: skip
     """Solve one node problem with per-user downlink shares; see `ot_kernel.solve_classes`.
 
@@ -231,37 +245,42 @@ def solve_items(
             if compute[kind[i]] > budget[i]:
                 return UNFIT
         sort_deadlines(budget, order, budgets)
-        start_bounds(budgets, bound)
+        start_bounds(budgets, fixed_stream, bound)
         state[SORTED] = 1
 
-    capacity = np.empty(4, np.int64)
+    rows = len(axes)
+    capacity = np.empty(rows, np.int64)
     capacity[0], capacity[1], capacity[2], capacity[3] = (
         uplink_capacity,
         downlink_capacity,
         memory_capacity,
         0,
     )
-    demand = np.empty((4, size), np.int64)
-    cost = np.empty((4, size))
-    unit = np.empty(4)
+    demand = np.empty((rows, size), np.int64)
+    cost = np.empty((rows, size))
+    unit = np.empty(rows)
     for r in range(3):
         unit[r] = 1.0 / max(1.0, float(capacity[r]))
     unit[3] = 1.0 / max(1.0, float(budgets[0]))
+    if rows == 5:
+        unit[4] = 1.0 / max(1.0, float(budgets[0] - fixed_stream))
     for i in range(size):
         j = order[i]
         demand[0, i], demand[1, i] = uplink[j], downlink[j]
         demand[2, i], demand[3, i] = memory[kind[j]], compute[kind[j]]
-        for r in range(4):
+        if rows == 5:
+            demand[4, i] = stream[kind[j]]
+        for r in range(rows):
             cost[r, i] = demand[r, i] * unit[r]
 
     everyone = np.empty(size, np.int64)
     fate = np.empty(size, np.int64)
     side = np.empty(size, np.int64)
-    basic = np.empty(4, np.int64)
-    level = np.empty(4)
+    basic = np.empty(rows, np.int64)
+    level = np.empty(rows)
     step, weight, item = np.empty(size), np.empty(size), np.empty(size, np.int64)
-    share = np.empty(4)
-    y = np.empty(4)
+    share = np.empty(rows)
+    y = np.empty(rows)
     for i in range(size):
         everyone[i] = i
     work = 0
@@ -281,28 +300,30 @@ def solve_items(
             break
         end = top + 1
         capacity[3] = budgets[top]
-        for r in range(4):
+        if rows == 5:
+            capacity[4] = budgets[top] - fixed_stream
+        for r in range(rows):
             share[r] = capacity[r] * unit[r]
-        pivots = price_items(everyone, end, cost, share, y, side, basic, level, step, weight, item)
+        pivots = price_items(everyone, end, cost, share, y, side, basic, level, step, weight, item, axes)
         state[PIVOTS] += pivots
         state[LPS] += 1
         work += 10 * size + pivots * end
         fixed = 0.0
-        for r in range(4):
+        for r in range(rows):
             y[r] = y[r] * unit[r] if y[r] > 1e-10 else 0.0
             if r < 3:
                 fixed += y[r] * capacity[r]
         if state[VECTORS] < len(prices):
             state[VECTORS] += 1
-        for r in range(4):
+        for r in range(rows):
             prices[state[VECTORS] - 1, r] = y[r]
-        bound_items(demand, budgets, y, fixed, top, bound)
+        bound_items(demand, budgets, y, fixed, fixed_stream, top, bound)
         limit = min(search_limit, 10 + LAST_WORK // end)
         if state[LAST_ROUND] == 0:
             limit = min(limit, FIRST_LIMIT)
         target = int(bound[top])
         while target > state[INCUMBENT]:
-            found, nodes, pivots = branch_and_bound(demand, unit, cost, end, capacity, target, y, limit, fate)
+            found, nodes, pivots = branch_and_bound(demand, unit, cost, end, capacity, target, y, limit, fate, axes)
             state[SEARCHES] += 1
             state[NODES] += nodes
             work += pivots * end // 4

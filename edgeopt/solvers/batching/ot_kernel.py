@@ -10,6 +10,9 @@ the cheapest-uplink prefix is optimal, so a batch is one count per class. Three 
 - at a threshold, a class count that gives up more than ``UB(T; y) - z`` cannot be part of a batch of
   ``z`` requests, which leaves few counts to search (`ot_search.find_counts`).
 
+Under the roofline latency a batch also waits for its memory, a fifth capacity: ``stream`` of each class within the
+deadline less `fixed`, the part that its longest class sets. The caller fixes that class, see `ot.solve_node`.
+
 Floats only steer: bounds are rounded up by more than their rounding error, losses are rounded down, and
 what fits is decided on int64.
 """
@@ -38,7 +41,8 @@ CHUNK_WORK = 2_000_000
 """Nodes (or requests scanned) after which the kernel pauses, so that the caller can be stopped."""
 LARGEST = 2**61
 """Largest capacity and budget for which sums of two stay inside int64."""
-SIGNATURE = (READ,) * 6 + (INT,) * 3 + (FLOAT, INT) + (INTS, INTS, FLOATS, INTS, FLOATS_2D, INTS)
+SIGNATURE = (READ,) * 7 + (INT,) * 4 + (FLOAT, INT) + (INTS, INTS, FLOATS, INTS, FLOATS_2D, INTS)
+"""Types of the arguments but the last, a tuple as long as there are capacities."""
 
 
 @inlined
@@ -115,24 +119,25 @@ def fill_lists(end, capacity, rank, cheap, start, value, prefix, offset, length)
 
 
 @compiled
-def bound_thresholds(kinds, uplinks, budgets, gain, per_uplink, per_compute, fixed, at, bound):
+def bound_thresholds(kinds, uplinks, budgets, gain, per_uplink, per_budget, fixed, less, at, bound):
     """Lower `bound` at every threshold by ``UB(T; y)``, in one scan; return the bound that `y` gives at `at`.
 
-    `fixed` is ``y . cap`` without compute. The bound of a threshold stands at its last request (ties
-    share it; the others are smaller sets under the same deadline) and is raised by more than the
-    rounding error of the scan: at most ``size + 50`` operations, each within 2**-53 of partial sums that
-    only grow.
+    `fixed` is ``y . cap`` without what depends on the threshold ``T``, which is ``per_budget T - less``. The bound
+    of a threshold stands at its last request (ties share it; the others are smaller sets under the same deadline)
+    and is raised by more than the rounding error of the scan: at most ``size + 50`` operations, each within 2**-53
+    of partial sums that only grow, and of `less`.
     """
     size = len(kinds)
     raise_by = 4.5e-16 * (size + 50.0)
+    margin = 10.0 + 2.0 * less
     total = fixed
     own = 0.0
     for i in range(size):
         profit = gain[kinds[i]] - per_uplink * uplinks[i]
         if profit > 0.0:
             total += profit
-        upper = total + per_compute * budgets[i]
-        upper += raise_by * (upper + 10.0)
+        upper = total + per_budget * budgets[i] - less
+        upper += raise_by * (upper + margin)
         if i == at:
             own = upper
         if upper < bound[i]:
@@ -141,12 +146,12 @@ def bound_thresholds(kinds, uplinks, budgets, gain, per_uplink, per_compute, fix
 
 
 @inlined
-def start_bounds(budgets, bound):
-    """Bound each threshold by its number of requests; close the positions that are none."""
+def start_bounds(budgets, least, bound):
+    """Bound each threshold by its number of requests; close the positions that are none, and those below `least`."""
     size = len(budgets)
     for i in range(size):
         tied = i + 1 < size and budgets[i + 1] == budgets[i]
-        bound[i] = -1.0 if tied or budgets[i] < 0 else i + 1.0
+        bound[i] = -1.0 if tied or budgets[i] < least else i + 1.0
 
 
 @compiled
@@ -194,15 +199,15 @@ def collect(order, rank, start, end, count, batch):
 
 @kernel
 def solve_classes(
-    kind, uplink, budget, tokens, memory, compute,
-    uplink_capacity, downlink_capacity, memory_capacity, weight, search_limit,
-    state, ints, bound, best, prices, batch,
+    kind, uplink, budget, tokens, memory, compute, stream,
+    uplink_capacity, downlink_capacity, memory_capacity, fixed_stream, weight, search_limit,
+    state, ints, bound, best, prices, batch, axes,
 ):  # fmt: skip
     """Solve a node problem exactly, or only the linear programs of a sample.
 
     The ``state[VECTORS]`` price vectors that `prices` holds at the first call bound the thresholds from
     the start. With ``weight > 0`` the requests are a sample, each standing for `weight` others: only
-    prices are computed.
+    prices are computed. `stream` is empty where only FLOPs count, and `fixed_stream` 0.
 
     Returns
     -------
@@ -220,23 +225,29 @@ def solve_classes(
             if uplink[i] > uplink_capacity or uplink[i] < 0 or budget[i] > LARGEST or budget[i] < -LARGEST:
                 return UNFIT
         sort_requests(kind, uplink, budget, classes, order, kinds, uplinks, budgets, rank, cheap, start)
-        start_bounds(budgets, bound)
+        start_bounds(budgets, fixed_stream, bound)
 
     exact = weight <= 0.0
     load = 1.0 if exact else weight
-    demand = np.empty((4, classes), np.int64)
+    rows = len(axes)
+    demand = np.empty((rows, classes), np.int64)
     for k in range(classes):
         demand[0, k], demand[1, k], demand[2, k], demand[3, k] = 0, tokens[k], memory[k], compute[k]
-    room = np.empty(4, np.int64)
+        if rows == 5:
+            demand[4, k] = stream[k]
+    room = np.empty(rows, np.int64)
     room[0], room[1], room[2], room[3] = uplink_capacity, downlink_capacity, memory_capacity, 0
     # Normalised costs keep the linear programs well scaled: every capacity is 1.
-    unit = np.empty(4)
+    unit = np.empty(rows)
     for r in range(3):
         unit[r] = load / max(1.0, float(room[r]))
     unit[3] = load / max(1.0, float(budgets[0]))
-    cost = np.empty((4, classes))
-    share = np.empty(4)
-    for r in range(4):
+    if rows == 5:
+        room[4] = 0
+        unit[4] = load / max(1.0, float(budgets[0] - fixed_stream))
+    cost = np.empty((rows, classes))
+    share = np.empty(rows)
+    for r in range(rows):
         share[r] = room[r] * unit[r] / load
         for k in range(classes):
             cost[r, k] = demand[r, k] * unit[r]
@@ -247,17 +258,22 @@ def solve_classes(
     length = np.empty(classes, np.int64)
     count = np.empty(classes, np.int64)
     gain = np.empty(classes)
-    y = np.empty(4)
+    y = np.empty(rows)
     if state[SORTED] == 0:
         state[SORTED] = 1
         for v in range(state[VECTORS]):  # prices to start from
             fixed = 0.0
-            for r in range(4):
+            for r in range(rows):
                 y[r] = prices[v, r]
                 fixed += y[r] * room[r]
             for k in range(classes):
-                gain[k] = 1.0 - (y[1] * demand[1, k] + y[2] * demand[2, k] + y[3] * demand[3, k])
-            bound_thresholds(kinds, uplinks, budgets, gain, y[0], y[3], fixed, 0, bound)
+                taken = 0.0
+                for r in range(1, rows):
+                    taken += y[r] * demand[r, k]
+                gain[k] = 1.0 - taken
+            per_stream = y[4] if rows == 5 else 0.0
+            less = per_stream * fixed_stream
+            bound_thresholds(kinds, uplinks, budgets, gain, y[0], y[3] + per_stream, fixed, less, 0, bound)
     work = 0
     best_dual = 0.0
     last = -1
@@ -282,30 +298,40 @@ def solve_classes(
         end = top + 1
         fill_lists(end, uplink_capacity, rank, cheap, start, value, prefix, offset, length)
         share[3] = budgets[top] * unit[3] / load
-        state[PIVOTS] += price(value, prefix, offset, length, unit[0], cost, share, y, count)
+        if rows == 5:
+            share[4] = (budgets[top] - fixed_stream) * unit[4] / load
+        state[PIVOTS] += price(value, prefix, offset, length, unit[0], cost, share, y, count, axes)
         state[LPS] += 1
         work += 4 * size
-        for r in range(4):
+        for r in range(rows):
             y[r] = y[r] * unit[r] if y[r] > 1e-10 else 0.0  # from here on: prices per integer unit
         if state[VECTORS] < len(prices):
             state[VECTORS] += 1
-        for r in range(4):
+        for r in range(rows):
             prices[state[VECTORS] - 1, r] = y[r]
         fixed = 0.0
         for r in range(3):
             fixed += y[r] * room[r]
         for k in range(classes):
-            gain[k] = 1.0 - (y[1] * demand[1, k] + y[2] * demand[2, k] + y[3] * demand[3, k])
-        own = bound_thresholds(kinds, uplinks, budgets, gain, y[0], y[3] / load, fixed / load, top, bound)
+            taken = 0.0
+            for r in range(1, rows):
+                taken += y[r] * demand[r, k]
+            gain[k] = 1.0 - taken
+        per_stream = y[4] / load if rows == 5 else 0.0
+        less = per_stream * fixed_stream
+        per_budget = y[3] / load + per_stream
+        own = bound_thresholds(kinds, uplinks, budgets, gain, y[0], per_budget, fixed / load, less, top, bound)
         if not exact:
             best_dual = max(best_dual, own)
             continue
         room[3] = budgets[top]
+        if rows == 5:
+            room[4] = budgets[top] - fixed_stream
         limit = search_limit if state[LAST_ROUND] else min(search_limit, FIRST_LIMIT)
         target = int(bound[top])
         while target > state[INCUMBENT]:
             found, nodes = find_counts(
-                value, prefix, offset, length, gain, y, demand, room, target, own - target, limit, count
+                value, prefix, offset, length, gain, y, demand, room, target, own - target, limit, count, axes
             )
             state[SEARCHES] += 1
             state[NODES] += nodes

@@ -151,6 +151,8 @@ def solve_node(
             f"node {node.name!r} has per-user downlink shares; ot-paper assumes the worst-channel rule (15c), "
             "without which the cheapest-uplink prefixes of a class are not optimal; use ot, which is exact for both"
         )
+    if node.class_stream is not None:
+        raise AssumptionError(f"node {node.name!r}: ot-paper knows the paper's latency only, not the roofline; use ot")
     rules = VARIANTS[variant]
     search = search_compiled if compiled and _within_64_bits(node) else search_python
     found = search(node, rules, prune, stop, node_limit)

@@ -1,6 +1,7 @@
 """Compiled dual simplex for one deadline threshold, on class lists with prefix sums (worst-channel rule).
 
-The linear program is ``max sum x`` over four capacities (15a-15e with ``0 <= x <= 1``). Its columns are
+The linear program is ``max sum x`` over four capacities (15a-15e with ``0 <= x <= 1``), or five with the roofline
+latency, the fifth being the time that a batch waits for its memory. Its columns are
 far too many to touch at each pivot, but inside a class they differ in the uplink only: whatever the
 prices, those with a positive reduced profit are a prefix of the class. So a pivot is an exact line search
 on the dual function, whose derivative needs one binary search and one prefix sum per class. The prices
@@ -39,21 +40,21 @@ def first_at_least(value, low, high, limit):
 
 
 @inlined
-def exchange(inverse, row, column):
-    """Update the inverse of a 4 x 4 basis whose column `row` becomes `column`; False if that is singular."""
+def exchange(inverse, row, column, rows):
+    """Update the inverse of a square basis whose column `row` becomes `column`; False if that is singular."""
     pivot = 0.0
-    for c in range(4):
+    for c in range(rows):
         pivot += inverse[row, c] * column[c]
     if abs(pivot) < 1e-14:
         return False
-    for c in range(4):
+    for c in range(rows):
         inverse[row, c] /= pivot
-    for q in range(4):
+    for q in range(rows):
         if q != row:
             factor = 0.0
-            for c in range(4):
+            for c in range(rows):
                 factor += inverse[q, c] * column[c]
-            for c in range(4):
+            for c in range(rows):
                 inverse[q, c] -= factor * inverse[row, c]
     return True
 
@@ -154,19 +155,19 @@ def agree(value, offset, length, unit, gain, y0, pinned, count):
 
 
 @compiled
-def price(value, prefix, offset, length, unit, cost, share, y, count):
+def price(value, prefix, offset, length, unit, cost, share, y, count, axes):
     """Dual simplex from the empty basis; prices into `y`, requests at 1 into `count`; return the pivots.
 
-    `cost` (4, N) and `unit` (for one unit of uplink) are normalised by the capacities, `share` are the
-    normalised capacities.
+    `cost` (R, N) and `unit` (for one unit of uplink) are normalised by the capacities, `share` are the
+    normalised capacities. `axes` is a tuple as long as there are capacities: its length is known when this is compiled.
     """
-    classes = len(length)
-    basic_class = np.empty(4, np.int64)  # class of the basic request, or -1 - r for the slack of row r
-    basic_at = np.empty(4, np.int64)
-    slack_basic = np.empty(4, np.bool_)
-    inverse = np.empty((4, 4))
-    residual = np.empty(4)
-    column = np.empty(4)
+    classes, rows = len(length), len(axes)
+    basic_class = np.empty(rows, np.int64)  # class of the basic request, or -1 - r for the slack of row r
+    basic_at = np.empty(rows, np.int64)
+    slack_basic = np.empty(rows, np.bool_)
+    inverse = np.empty((rows, rows))
+    residual = np.empty(rows)
+    column = np.empty(rows)
     gain = np.empty(classes)
     slope = np.empty(classes)
     near = np.empty(classes, np.int64)
@@ -175,10 +176,10 @@ def price(value, prefix, offset, length, unit, cost, share, y, count):
     none = np.empty(classes, np.int64)
     every = np.empty(classes, np.int64)
     pinned = np.empty(classes, np.int64)
-    for r in range(4):
+    for r in range(rows):
         basic_class[r], basic_at[r], slack_basic[r] = -1 - r, 0, True
         y[r] = 0.0
-        for q in range(4):
+        for q in range(rows):
             inverse[r, q] = 1.0 if r == q else 0.0
     for k in range(classes):
         gain[k] = 1.0
@@ -187,18 +188,18 @@ def price(value, prefix, offset, length, unit, cost, share, y, count):
         copy(share, residual)
         for k in range(classes):
             residual[0] -= unit * prefix[offset[k] + k + count[k]]
-            for r in range(1, 4):
+            for r in range(1, rows):
                 residual[r] -= cost[r, k] * count[k]
-        for q in range(4):
+        for q in range(rows):
             k = basic_class[q]
             if k >= 0 and basic_at[q] < count[k]:  # a basic request takes what the others leave
                 residual[0] += unit * value[offset[k] + basic_at[q]]
-                for r in range(1, 4):
+                for r in range(1, rows):
                     residual[r] += cost[r, k]
         worst, row, sign = 1e-10, -1, 1.0
-        for q in range(4):
+        for q in range(rows):
             x = 0.0
-            for r in range(4):
+            for r in range(rows):
                 x += inverse[q, r] * residual[r]
             if -x > worst:
                 worst, row, sign = -x, q, 1.0
@@ -209,21 +210,21 @@ def price(value, prefix, offset, length, unit, cost, share, y, count):
 
         for k in range(classes):
             none[k], every[k] = 0, length[k]
-        for q in range(4):
+        for q in range(rows):
             k = basic_class[q]
             if q != row and k >= 0:
                 none[k], every[k] = count[k], count[k]
         slope0 = sign * inverse[row, 0]
         constant = 0.0
         furthest, blocking = np.inf, -1
-        for r in range(4):
+        for r in range(rows):
             step = sign * inverse[row, r]
             constant += step * share[r]
             if not slack_basic[r] and step < -1e-12 and -y[r] / step < furthest:
                 furthest, blocking = -y[r] / step, r
         for k in range(classes):
             slope[k] = 0.0
-            for r in range(1, 4):
+            for r in range(1, rows):
                 slope[k] += sign * inverse[row, r] * cost[r, k]
 
         # Bracket the step at which the derivative turns from negative to positive.
@@ -278,23 +279,26 @@ def price(value, prefix, offset, length, unit, cost, share, y, count):
             slack_basic[blocking] = True
         basic_class[row] = entering
         basic_at[row] = at
-        for r in range(4):
+        for r in range(rows):
             if entering < 0:
                 column[r] = 1.0 if r == blocking else 0.0
             else:
                 column[r] = cost[r, entering] if r > 0 else unit * value[offset[entering] + at]
-        if not exchange(inverse, row, column):
+        if not exchange(inverse, row, column, rows):
             return pivot
-        for r in range(4):
+        for r in range(rows):
             y[r] = 0.0
-            for q in range(4):
+            for q in range(rows):
                 if basic_class[q] >= 0:
                     y[r] += inverse[q, r]
             y[r] = max(y[r], 0.0)
         for k in range(classes):
-            gain[k] = 1.0 - (y[1] * cost[1, k] + y[2] * cost[2, k] + y[3] * cost[3, k])
+            taken = 0.0
+            for r in range(1, rows):
+                taken += y[r] * cost[r, k]
+            gain[k] = 1.0 - taken
             pinned[k] = -1
-        for q in range(4):
+        for q in range(rows):
             if basic_class[q] >= 0:
                 pinned[basic_class[q]] = basic_at[q]
         agree(value, offset, length, unit, gain, y[0], pinned, count)

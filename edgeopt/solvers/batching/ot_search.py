@@ -57,13 +57,13 @@ def ranges(value, prefix, offset, length, gain, weight, y, demand, room, slack, 
 
 
 @inlined
-def pair(value, prefix, offset, demand, rest, a, b, least, most, total):
+def pair(value, prefix, offset, demand, rest, a, b, least, most, total, rows):
     """Count of class `a` when classes `a` and `b` share `total` requests and must fit in `rest`; -1 if none.
 
     Each capacity cuts an interval of counts, on which the uplink is convex: its least is found by
     bisection on the marginal uplink.
     """
-    for r in range(1, 4):
+    for r in range(1, rows):
         at_least = demand[r, a] * least + demand[r, b] * (total - least)
         at_most = demand[r, a] * most + demand[r, b] * (total - most)
         if at_least > rest[r] and at_most > rest[r]:
@@ -86,7 +86,7 @@ def pair(value, prefix, offset, demand, rest, a, b, least, most, total):
 
 
 @compiled
-def find_counts(value, prefix, offset, length, gain, y, demand, room, target, slack, limit, count):
+def find_counts(value, prefix, offset, length, gain, y, demand, room, target, slack, limit, count, axes):
     """Find counts of `target` requests that fit in `room`, or show that there are none.
 
     Every class but two is enumerated depth first, outward from its best count, as long as the losses sum
@@ -97,8 +97,8 @@ def find_counts(value, prefix, offset, length, gain, y, demand, room, target, sl
     verdict, nodes
         `FOUND` (in `count`), `NONE` or `LIMIT`; visited nodes.
     """
-    classes = len(length)
-    for r in range(4):
+    classes, rows = len(length), len(axes)
+    for r in range(rows):
         if room[r] < 0:
             return NONE, 0
     peak = np.empty(classes, np.int64)
@@ -111,7 +111,7 @@ def find_counts(value, prefix, offset, length, gain, y, demand, room, target, sl
     for k in range(classes):
         if prefix[offset[k] + k + high[k]] > room[0]:
             high[k] -= 1  # a list ends with the first request too many
-        for r in range(1, 4):
+        for r in range(1, rows):
             if demand[r, k] > 0:
                 high[k] = min(high[k], room[r] // demand[r, k])  # products below cannot overflow
     most, least = 0, 0
@@ -142,12 +142,12 @@ def find_counts(value, prefix, offset, length, gain, y, demand, room, target, sl
     for i in range(classes - 1, -1, -1):
         least_after[i] = least_after[i + 1] + low[order[i]]
         most_after[i] = most_after[i + 1] + high[order[i]]
-    rest = np.empty((outer + 1, 4), np.int64)
+    rest = np.empty((outer + 1, rows), np.int64)
     left = np.empty(outer + 1, np.int64)
     spare = np.empty(outer + 1)
     step = np.empty(outer + 1, np.int64)
     step[0] = 0
-    for r in range(4):
+    for r in range(rows):
         rest[0, r] = room[r]
     left[0] = target
     spare[0] = slack + 1e-12  # what subtracting the losses one by one may round away
@@ -162,7 +162,7 @@ def find_counts(value, prefix, offset, length, gain, y, demand, room, target, sl
             if classes == 1:
                 b, least, most = a, total, total
                 fits = low[a] <= total <= high[a] and prefix[offset[a] + a + total] <= rest[depth, 0]
-                for r in range(1, 4):
+                for r in range(1, rows):
                     fits = fits and demand[r, a] * total <= rest[depth, r]
                 if fits:
                     count[a] = total
@@ -171,7 +171,7 @@ def find_counts(value, prefix, offset, length, gain, y, demand, room, target, sl
                 b = order[outer + 1]
                 least, most = max(low[a], total - high[b]), min(high[a], total - low[b])
                 if least <= most:
-                    v = pair(value, prefix, offset, demand, rest[depth], a, b, least, most, total)
+                    v = pair(value, prefix, offset, demand, rest[depth], a, b, least, most, total, rows)
                     if v >= 0:
                         count[a] = v
                         count[b] = total - v
@@ -201,7 +201,7 @@ def find_counts(value, prefix, offset, length, gain, y, demand, room, target, sl
             if lost > spare[depth] or prefix[base + v] > rest[depth, 0]:
                 continue
             fits = True
-            for r in range(1, 4):
+            for r in range(1, rows):
                 rest[depth + 1, r] = rest[depth, r] - demand[r, k] * v
                 fits = fits and rest[depth + 1, r] >= 0
             if fits:
