@@ -26,6 +26,9 @@ from edgeopt.proof import Tree
 from edgeopt.result import Result
 from edgeopt.solvers.base import Control
 
+COMMON = "certificate.json"
+"""The part of the JSON Schema that all certificates share, in the folder ``schemas``."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Certificate:
@@ -239,8 +242,15 @@ def matches(made: Certificate, instance: Instance) -> list[str]:
 
 
 def schema() -> dict[str, Any]:
-    """JSON Schema of the certificate file."""
-    found: dict[str, Any] = json.loads(Path(__file__).with_suffix(".schema.json").read_bytes())
+    """JSON Schema of the certificate file: the common part, and what each file beside it adds for its proofs."""
+    folder = Path(__file__).with_name("schemas")
+    found: dict[str, Any] = json.loads((folder / COMMON).read_bytes())
+    for path in sorted(folder.glob("*.json")):
+        if path.name != COMMON:
+            part = json.loads(path.read_bytes())
+            for field in ("program", "solution", "proof"):
+                found["properties"][field]["anyOf"] += [{"$ref": f"#/$defs/{name}"} for name in part[field]]
+            found["$defs"] |= part["$defs"]
     return found
 
 

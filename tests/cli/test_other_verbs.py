@@ -17,6 +17,8 @@ from edgeopt.result import Answer
 from edgeopt.solvers import base
 from edgeopt.solvers.base import solvers
 
+ROOT = Path(__file__).parents[2]
+
 
 def test_solvers(run: Any) -> None:
     ran = run("solvers")
@@ -38,6 +40,18 @@ def test_schema_accepts_our_files(run: Any, single: Path) -> None:
     assert ran.code == 0
     jsonschema.validate(json.loads(single.read_text()), json.loads(ran.out))
     assert run("schema", "bathing").code == 2
+
+
+def test_schema_of_certificates_has_each_name_once(run: Any) -> None:
+    found = json.loads(run("schema", "certificate").out)
+    parts = [json.loads(path.read_text()) for path in sorted((ROOT / "edgeopt/certify/schemas").glob("*.json"))]
+    names = [name for part in parts for name in part["$defs"]]
+    assert len(names) == len(set(names))
+    assert set(found["$defs"]) == set(names)
+    for field in ("program", "solution", "proof"):
+        referred = [entry["$ref"].split("/")[-1] for entry in found["properties"][field]["anyOf"] if "$ref" in entry]
+        assert referred
+        assert set(referred) <= set(names)
 
 
 def test_bench(run: Any, stub: Any, tmp_path: Path) -> None:
