@@ -29,4 +29,22 @@ SOLVERS = [
         f"{_HERE}.short_term:mmse",
         description="given shares, linear designs: descent on the exact squared error, with a bound on all of them",
     ),
+    SolverInfo(
+        "sca",
+        "aircomp",
+        f"{_HERE}.sca:sca",
+        description="open shares: the published stochastic successive convex approximation, then the best transceivers",
+    ),
+    SolverInfo(
+        "equal-split",
+        "aircomp",
+        f"{_HERE}.baselines:equal_split",
+        description="baseline, open shares: equal ones, then the best transceivers",
+    ),
+    SolverInfo(
+        "power-split",
+        "aircomp",
+        f"{_HERE}.baselines:power_split",
+        description="baseline, open shares: in proportion to the budgets, then the best transceivers",
+    ),
 ]

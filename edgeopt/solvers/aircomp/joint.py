@@ -17,6 +17,7 @@ import numpy as np
 from edgeopt.instances.aircomp import AirCompInstance
 from edgeopt.instances.aircomp.instance import FloatArray
 from edgeopt.result import Answer
+from edgeopt.solvers.aircomp import zero_forcing
 from edgeopt.solvers.aircomp.design import STARTS, answer, designed, proof_of, require_invertible
 from edgeopt.solvers.aircomp.proof import SemidefiniteProof
 from edgeopt.solvers.aircomp.relaxed import Relaxed, inequality_of, powers_left, relax
@@ -24,8 +25,10 @@ from edgeopt.solvers.base import Control
 
 LEAST_LEFT = 1e-6
 """Part of a device's budget that is left for sending at least."""
-STEPS = 60
-GAP = 1e-5
+LEAST_CURVATURE = 1e-3
+"""Part of the largest second derivative that the descent sees in every share."""
+STEPS, RESTARTS = 60, 4
+GAP = 1e-4
 """Relative gap between the relaxed value and its bound at which the shares are good enough."""
 
 
@@ -125,43 +128,58 @@ def best_shares(
     control : Control
     start : (N,) float64, optional
     gap : float
-        Relative gap to the bound at which the descent ends.
+        Relative gap between value and bound at which the descent ends.
     """
     from scipy.optimize import minimize
 
-    opened = instance.with_shares(None)
-    work = _Work(opened, control)
+    work = Relaxation(instance.with_shares(None), control, tolerance=gap / 1000)
     first = first_shares(instance) if start is None else start
     limits = most_shares(instance)
-    work.value_and_slopes(first)
+    _, slopes = work.value_and_slopes(first)
     assert work.best is not None
     unit = work.best.value
-    if len(first) > 1 and not control.stop():
-        with suppress(_Enough):
+    # of a / u(m) the second derivative is twice the slope times price over u: variables of even curvature
+    price = instance.devices.w_per_parameter * instance.layer_parameters
+    curvature = 2 * slopes * price / powers_left(instance, first) / unit
+    scale = 1 / np.sqrt(np.maximum(curvature, max(LEAST_CURVATURE * curvature.max(), 1e-12)))
+
+    def objective(point: FloatArray) -> tuple[float, FloatArray]:
+        value, gradient = work.value_and_slopes(point * scale)
+        return value / unit, gradient * scale / unit
+
+    with suppress(Enough):
+        for _ in range(RESTARTS if len(first) > 1 else 0):
+            work.end_if_closed(gap)
             minimize(
-                lambda m: tuple(part / unit for part in work.value_and_slopes(m)),
-                first,
+                objective,
+                work.best.shares / scale,
                 jac=True,
                 method="SLSQP",
-                bounds=[(0.0, most) for most in limits],
-                constraints=[{"type": "eq", "fun": lambda m: m.sum() - 1, "jac": lambda m: np.ones_like(m)}],
-                options={"maxiter": STEPS, "ftol": gap * 1e-3},
+                bounds=[(0.0, most) for most in limits / scale],
+                constraints=[{"type": "eq", "fun": lambda point: point @ scale - 1, "jac": lambda _: scale}],
+                options={"maxiter": STEPS, "ftol": gap**2},
                 callback=lambda _: work.end_if_closed(gap),
             )
     best = work.best
-    assert best is not None
+    with suppress(Enough):  # once more, closer
+        work.tolerance = gap / 1000
+        work.relaxations = list(best.relaxations)
+        work.value_and_slopes(best.shares)
+        best = work.best._replace(proof=work.proof)
     return best._replace(evaluations=work.evaluations, stopped=control.stop())
 
 
-class _Enough(Exception):
+class Enough(Exception):
     """The bound is met, or time is up."""
 
 
-class _Work:
+class Relaxation:
     """Relaxations of all draws at changing shares, each started from the last one."""
 
-    def __init__(self, instance: AirCompInstance, control: Control) -> None:
-        self.instance, self.control = instance, control
+    def __init__(
+        self, instance: AirCompInstance, control: Control, *, tolerance: float = zero_forcing.TOLERANCE
+    ) -> None:
+        self.instance, self.control, self.tolerance = instance, control, tolerance
         self.relaxations: list[Relaxed | None] = [None] * instance.draws
         self.kind = inequality_of(instance)
         self.factor = instance.noise_w if self.kind == "inverse" else 1.0
@@ -180,9 +198,8 @@ class _Work:
         found: list[Relaxed | None] = []
         for draw in range(instance.draws):
             if self.control.stop() and self.best is not None:
-                raise _Enough
-            rng = np.random.default_rng([self.control.seed, draw])
-            one = relax(instance, draw, left, rng, warm=self.relaxations[draw])
+                raise Enough
+            one = self.relaxed(draw, left)
             found.append(one)
             total += one.value
             slopes += one.slopes
@@ -192,6 +209,12 @@ class _Work:
         gradient = -self.factor * slopes / instance.draws * price
         self._keep(inside, value, found)
         return value, gradient
+
+    def relaxed(self, draw: int, left: FloatArray) -> Relaxed:
+        """One draw at some powers left, from where it was solved last."""
+        rng = np.random.default_rng([self.control.seed, draw])
+        warm = self.relaxations[draw]
+        return relax(self.instance, draw, left, rng, warm=warm, tolerance=self.tolerance, stop=self.control.stop)
 
     def _keep(self, shares: FloatArray, value: float, found: Sequence[Relaxed | None]) -> None:
         proof = proof_of(self.instance, shares, found)
@@ -206,5 +229,6 @@ class _Work:
 
     def end_if_closed(self, gap: float) -> None:
         """Leave the descent where value and bound meet."""
-        if self.best is not None and self.best.value <= self.bound * (1 + gap):
-            raise _Enough
+        met = self.best is not None and self.best.value <= self.bound * (1 + gap)
+        if met or self.control.stop():
+            raise Enough

@@ -146,7 +146,8 @@ def smallest_worst(
             if bound > certified[0]:
                 certified = bound, linear, inverses
         gained = max(before / best.alpha, certified[0] / bound_before if bound_before else 2.0) - 1
-        stalled = stalled + 1 if gained < tolerance / 10 else 0
+        # early rounds are not sharp enough to tell
+        stalled = stalled + 1 if gained < tolerance / 10 and sharpness > SHARPEST / 10 else 0
         closed = relaxed and best.alpha <= certified[0] * (1 + tolerance)
         if closed or stalled >= 2 or stop():
             break
