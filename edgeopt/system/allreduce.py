@@ -60,7 +60,7 @@ def digital_sum_s(
 
 
 def quantization_error(devices: int, streams: int, bits: int = 8, loading: float = 4.0) -> float:
-    """Squared error of ``L`` sums of numbers of variance 1, which ``N`` devices quantize evenly within ``-+loading``."""
+    """Squared error of ``L`` sums of numbers of variance 1, quantized evenly within ``-+loading``."""
     step = 2.0 * loading / (1 << bits)
     return devices * streams * step**2 / 12.0
 

@@ -1,8 +1,8 @@
 """The relaxations of one channel draw as cone programs in cvxpy, with the channels as parameters.
 
-A program is compiled once for its shape; a new channel changes numbers only. The products with the channels are
-``U_n = Ghat H_n`` and ``X_n = H_n^H U_n``, each linear in the parameters, so that the program follows cvxpy's rules for
-parameters (DPP).
+A program is compiled once for its shape; a new channel changes numbers only. The parameters are the linear maps
+``Ghat -> H_n^H Ghat H_n`` in real coordinates, so that every product is one of a parameter and a variable (cvxpy's rules
+for parameters, DPP).
 
 Channels are scaled so that every device may send 1 (`edgeopt.solvers.aircomp.relaxed.Scaled`).
 """
@@ -18,10 +18,11 @@ import numpy as np
 
 from edgeopt.errors import BackendError
 from edgeopt.instances.aircomp.instance import ComplexArray
+from edgeopt.models.aircomp.coordinates import congruence, cvxpy, matrix_of, parts, semidefinite, trace
 
 Form = Literal["eigen", "trace-inverse", "error"]
-TOLERANCE = {"clarabel": 1e-7, "scs": 1e-7}
-"""Clarabel at its own 1e-8 ends inaccurate on these programs."""
+TOLERANCES = {"clarabel": (1e-7, 1e-6, 1e-5), "scs": (1e-7,)}
+"""Tried in turn. Clarabel at its own 1e-8 ends inaccurate on these programs, and gives up on the largest at 1e-7."""
 SCS_STEPS = 20000
 
 
@@ -34,7 +35,7 @@ class Solved:
     matrix : (Nr, Nr) complex128
         ``Ghat`` or ``Ahat``, Hermitian.
     value : float
-        Optimum as the solver reports it: a word, no proof.
+        Optimum as the solver reports it, ``alpha`` or the squared error: a word, no proof.
     status : str
     """
 
@@ -61,23 +62,18 @@ class ConeProgram:
     """
 
     def __init__(self, form: Form, shape: tuple[int, int, int]) -> None:
-        cp = _cvxpy()
+        cp = cvxpy()
         devices, server, antennas = shape
         self.form = form
-        self.channels = [cp.Parameter((server, antennas), complex=True) for _ in range(devices)]
-        self.adjoints = [cp.Parameter((antennas, server), complex=True) for _ in range(devices)]
+        self.maps = [cp.Parameter((antennas**2, server**2)) for _ in range(devices)]
         self.noise = cp.Parameter(nonneg=True)
-        self.matrix = cp.Variable((server, server), hermitian=True)
-        rows: list[Any] = [self.matrix >> 0]
-        seen = []
-        for channel, adjoint in zip(self.channels, self.adjoints, strict=True):
-            half = cp.Variable((server, antennas), complex=True)
-            product = cp.Variable((antennas, antennas), hermitian=True)
-            rows += [half == self.matrix @ channel, product == adjoint @ half]
-            seen.append(product)
+        self.vector = cp.Variable(server**2)
+        rows: list[Any] = [semidefinite(cp, *parts(cp, self.vector, server))]
+        size = trace(self.vector, server)
+        seen = [parts(cp, own @ self.vector, antennas) for own in self.maps]
         build = {"eigen": _eigen, "trace-inverse": _trace_inverse, "error": _error}[form]
-        objective, more = build(cp, self.matrix, seen, self.noise)
-        self.problem = cp.Problem(objective, rows + more)
+        objective, more = build(cp, size, seen, self.noise, antennas)
+        self.problem = cp.Problem(cp.Minimize(objective), rows + more)
 
     def solve(
         self, channels: ComplexArray, engine: str, *, noise: float = 0.0, time_limit: float | None = None
@@ -98,58 +94,77 @@ class ConeProgram:
         BackendError
             If the solver is not installed, or gives no matrix.
         """
-        cp = _cvxpy()
-        for own, adjoint, channel in zip(self.channels, self.adjoints, channels, strict=True):
-            own.value, adjoint.value = channel, channel.conj().T
-        self.noise.value = noise
-        return solved(cp, self.problem, self.matrix, engine, time_limit)
+        unit = _unit(channels)
+        for own, channel in zip(self.maps, channels, strict=True):
+            own.value = congruence(channel) * unit
+        self.noise.value = noise * unit
+        value, status = solved(self.problem, self.vector, engine, time_limit)
+        matrix = matrix_of(np.asarray(self.vector.value, dtype=np.float64))
+        if self.form == "error":
+            return Solved(matrix * unit, value, status)
+        return Solved(matrix, unit * (value if self.form == "trace-inverse" else channels.shape[2] / -value), status)
 
 
-def _eigen(cp: Any, matrix: Any, seen: list[Any], noise: Any) -> tuple[Any, list[Any]]:
-    """``max t`` with ``X_n >= t I`` and ``tr Ghat = 1``: the paper's relaxation."""
+def _unit(channels: ComplexArray) -> float:
+    """A factor for the squared channels with which the worst ``tr(X^-1)`` of an even receiver is that of ``X = I``."""
+    sizes = np.linalg.svd(channels, compute_uv=False)
+    return float((1.0 / np.maximum(sizes, 1e-100) ** 2).sum(axis=1).max()) * channels.shape[1] / channels.shape[2]
+
+
+def _eigen(cp: Any, size: Any, seen: list[Any], noise: Any, antennas: int) -> tuple[Any, list[Any]]:
+    """``max t`` with ``X_n >= t I`` and ``tr Ghat = 1``: the paper's relaxation, ``alpha <= L / t``."""
     least = cp.Variable()
-    size = seen[0].shape[0]
-    rows = [product - least * np.eye(size) >> 0 for product in seen]
-    return cp.Maximize(least), [*rows, cp.real(cp.trace(matrix)) == 1]
+    eye = np.eye(antennas)
+    rows = [semidefinite(cp, real - least * eye, imag) for real, imag in seen]
+    return -least, [*rows, size == 1]
 
 
-def _trace_inverse(cp: Any, matrix: Any, seen: list[Any], noise: Any) -> tuple[Any, list[Any]]:
+def _trace_inverse(cp: Any, size: Any, seen: list[Any], noise: Any, antennas: int) -> tuple[Any, list[Any]]:
     """``min s`` with ``tr(X_n^-1) <= s`` and ``tr Ghat = 1``, by a Schur complement ``[[X, I], [I, W]]``."""
     worst = cp.Variable()
-    rows = [cp.real(cp.trace(matrix)) == 1]
-    for product in seen:
-        inverse = cp.Variable(product.shape, hermitian=True)
-        eye = np.eye(product.shape[0])
-        rows += [cp.bmat([[product, eye], [eye, inverse]]) >> 0, cp.real(cp.trace(inverse)) <= worst]
-    return cp.Minimize(worst), rows
+    eye, zero = np.eye(antennas), np.zeros((antennas, antennas))
+    rows = [size == 1]
+    for real, imag in seen:
+        inverse = cp.Variable(antennas**2)
+        own_real, own_imag = parts(cp, inverse, antennas)
+        rows += [
+            semidefinite(cp, cp.bmat([[real, eye], [eye, own_real]]), cp.bmat([[imag, zero], [zero, own_imag]])),
+            trace(inverse, antennas) <= worst,
+        ]
+    return worst, rows
 
 
-def _error(cp: Any, matrix: Any, seen: list[Any], noise: Any) -> tuple[Any, list[Any]]:
-    """``min sigma^2 tr Ahat + sum_n ||E_n||_F^2`` with ``tr[(I - E_n)^H X_n^-1 (I - E_n)] <= 1``.
+def _error(cp: Any, size: Any, seen: list[Any], noise: Any, antennas: int) -> tuple[Any, list[Any]]:
+    """``min sigma^2 tr Ahat + sum_n ||E_n||_F^2`` with ``tr[(I - E_n) X_n^-1 (I - E_n)] <= 1``.
 
-    ``E_n`` is the error matrix ``I - C_n B_n`` with ``C_n = A^H H_n``; what its transmitter sends is the trace, which
-    is convex in ``(E_n, X_n)`` together.
+    ``E_n`` stands for the error ``I - C_n B_n`` with ``C_n = A^H H_n``, up to a unitary basis in which it is Hermitian;
+    what its transmitter sends is the trace, which is convex in ``(E_n, X_n)`` together.
     """
-    total, rows = noise * cp.real(cp.trace(matrix)), []
-    for product in seen:
-        error = cp.Variable(product.shape, complex=True)
-        sent = cp.Variable(product.shape, hermitian=True)
-        kept = np.eye(product.shape[0]) - error
-        rows += [cp.bmat([[product, kept], [cp.conj(kept).T, sent]]) >> 0, cp.real(cp.trace(sent)) <= 1]
+    total, rows = noise * size, []
+    for seen_parts in seen:
+        error, sent, more = error_rows(cp, seen_parts, antennas)
+        rows += [*more, sent <= 1]
         total = total + cp.sum_squares(error)
-    return cp.Minimize(total), rows
+    return total, rows
 
 
-def _cvxpy() -> Any:
-    try:
-        import cvxpy
-    except ModuleNotFoundError as error:
-        raise BackendError("this needs cvxpy: pip install 'edgeopt[convex]' (the extra convex)") from error
-    return cvxpy
+def error_rows(cp: Any, seen: tuple[Any, Any], antennas: int) -> tuple[Any, Any, list[Any]]:
+    """For one device: coordinates of ``E``, the power sent for it, and the cone that ties the two."""
+    real, imag = seen
+    error, power = cp.Variable(antennas**2), cp.Variable(antennas**2)
+    error_real, error_imag = parts(cp, error, antennas)
+    own_real, own_imag = parts(cp, power, antennas)
+    kept = np.eye(antennas) - error_real
+    rows = [
+        semidefinite(
+            cp, cp.bmat([[real, kept], [kept, own_real]]), cp.bmat([[imag, -error_imag], [-error_imag, own_imag]])
+        )
+    ]
+    return error, trace(power, antennas), rows
 
 
-def solved(cp: Any, problem: Any, matrix: Any, engine: str, time_limit: float | None) -> Solved:
-    """Run a program on a solver.
+def solved(problem: Any, vector: Any, engine: str, time_limit: float | None) -> tuple[float, str]:
+    """Run a program on a solver: its optimum and status.
 
     Raises
     ------
@@ -158,25 +173,31 @@ def solved(cp: Any, problem: Any, matrix: Any, engine: str, time_limit: float | 
     """
     import warnings
 
+    cp = cvxpy()
     if importlib.util.find_spec(engine) is None:
-        raise BackendError(f"{engine} is not installed: pip install 'edgeopt[convex]'")
-    tolerance = TOLERANCE[engine]
-    options: dict[str, Any]
-    if engine == "clarabel":
-        options = {"tol_gap_abs": tolerance, "tol_gap_rel": tolerance, "tol_feas": tolerance}
-        options |= {} if time_limit is None else {"time_limit": max(time_limit, 1e-3)}
+        raise BackendError(f"{engine} is not installed: pip install 'edgeopt[convex]' (the extra convex)")
+    failure: Exception | None = None
+    for tolerance in TOLERANCES[engine]:
+        options: dict[str, Any]
+        if engine == "clarabel":
+            options = {"tol_gap_abs": tolerance, "tol_gap_rel": tolerance, "tol_feas": tolerance}
+            options |= {} if time_limit is None else {"time_limit": max(time_limit, 1e-3)}
+        else:
+            options = {"eps_abs": tolerance, "eps_rel": tolerance, "max_iters": SCS_STEPS}
+            options |= {} if time_limit is None else {"time_limit_secs": max(time_limit, 1e-3)}
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # that a solution is inaccurate is told by the status
+                problem.solve(solver=getattr(cp, engine.upper()), **options)
+        except cp.SolverError as error:
+            failure = error
+            continue
+        break
     else:
-        options = {"eps_abs": tolerance, "eps_rel": tolerance, "max_iters": SCS_STEPS}
-        options |= {} if time_limit is None else {"time_limit_secs": max(time_limit, 1e-3)}
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that a solution is inaccurate is told by the status
-            problem.solve(solver=getattr(cp, engine.upper()), **options)
-    except cp.SolverError as error:
-        raise BackendError(f"{engine}: {error}") from error
-    if matrix.value is None:
+        raise BackendError(f"{engine}: {failure}") from failure
+    if vector.value is None:
         raise BackendError(f"{engine} ended without a solution ({problem.status})")
-    return Solved(np.asarray(matrix.value, dtype=np.complex128), float(problem.value), str(problem.status))
+    return float(problem.value), str(problem.status)
 
 
 @lru_cache(maxsize=16)

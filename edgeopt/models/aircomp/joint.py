@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from edgeopt.instances.aircomp.instance import AirCompInstance, FloatArray
-from edgeopt.models.aircomp.cones import _cvxpy, solved
+from edgeopt.models.aircomp.cones import error_rows, solved
+from edgeopt.models.aircomp.coordinates import congruence, cvxpy, parts, semidefinite, trace
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,7 +52,7 @@ def joint_optimum(
     BackendError
         If cvxpy or the solver is not installed, or it ends without a solution.
     """
-    cp = _cvxpy()
+    cp = cvxpy()
     count, _, _ = instance.shape
     compiled = instance.compiled
     shares = cp.Variable(count, nonneg=True)
@@ -65,49 +66,52 @@ def joint_optimum(
     left = 1 - cp.multiply(whole / power, shares)
     rows = [cp.sum(shares) == 1, shares <= limit]
     zero_forcing = instance.design == "zero-forcing"
-    build = _alpha if zero_forcing else _error
-    total, matrix = 0, None
+    total, first = 0, None
     for draw in channels / size:
-        matrix, value, more = build(cp, draw, left, instance.noise_w / size**2)
-        total, rows = total + value, rows + more
+        vector = cp.Variable(draw.shape[1] ** 2)
+        unit = float((np.abs(draw) ** 2).sum(axis=(1, 2)).mean()) ** -1 * draw.shape[1]
+        seen = [parts(cp, (congruence(channel) * unit) @ vector, draw.shape[2]) for channel in draw]
+        rows.append(semidefinite(cp, *parts(cp, vector, draw.shape[1])))
+        own = trace(vector, draw.shape[1])
+        if zero_forcing:
+            alpha, more = _alpha(cp, own, seen, left)
+            total, rows = total + unit * alpha, rows + more
+        else:
+            error, more = _error(cp, own, seen, left, instance.noise_w / size**2 * unit)
+            total, rows = total + error, rows + more
+        first = vector if first is None else first
     problem = cp.Problem(cp.Minimize(total / instance.draws), rows)
-    found = solved(cp, problem, matrix, engine, time_limit)
-    unit = instance.noise_w / size**2 if zero_forcing else 1.0
+    value, status = solved(problem, first, engine, time_limit)
+    factor = instance.noise_w / size**2 if zero_forcing else 1.0
     chosen = np.maximum(np.asarray(shares.value, dtype=np.float64), 0.0)
-    return JointOptimum(chosen / chosen.sum(), found.value * unit, found.status)
+    return JointOptimum(chosen / chosen.sum(), value * factor, status)
 
 
-def _alpha(cp: Any, draw: Any, left: Any, noise: float) -> tuple[Any, Any, list[Any]]:
+def _alpha(cp: Any, size: Any, seen: list[Any], left: Any) -> tuple[Any, list[Any]]:
     """``alpha`` of a draw: ``h_n u_n alpha >= 1`` and ``h_n <= 1 / tr(X_n^-1)`` by ``[[X, h I], [h I, W]]``."""
-    count, server, antennas = draw.shape
-    matrix = cp.Variable((server, server), hermitian=True)
-    alpha, rows = cp.Variable(), [matrix >> 0, cp.real(cp.trace(matrix)) == 1]
-    for n in range(count):
-        product = draw[n].conj().T @ matrix @ draw[n]
-        height = cp.Variable()
-        inverse = cp.Variable((antennas, antennas), hermitian=True)
-        diagonal = height * np.eye(antennas)
+    alpha, rows = cp.Variable(), [size == 1]
+    antennas = seen[0][0].shape[0]
+    eye, zero = np.eye(antennas), np.zeros((antennas, antennas))
+    for n, (real, imag) in enumerate(seen):
+        height, inverse = cp.Variable(), cp.Variable(antennas**2)
+        own_real, own_imag = parts(cp, inverse, antennas)
+        diagonal = height * eye
         rows += [
-            cp.bmat([[product, diagonal], [diagonal, inverse]]) >> 0,
-            cp.real(cp.trace(inverse)) <= height,
+            semidefinite(
+                cp, cp.bmat([[real, diagonal], [diagonal, own_real]]), cp.bmat([[imag, zero], [zero, own_imag]])
+            ),
+            trace(inverse, antennas) <= height,
             cp.geo_mean(cp.hstack([height, left[n], alpha])) >= 1,
         ]
-    return matrix, alpha, rows
+    return alpha, rows
 
 
-def _error(cp: Any, draw: Any, left: Any, noise: float) -> tuple[Any, Any, list[Any]]:
+def _error(cp: Any, size: Any, seen: list[Any], left: Any, noise: float) -> tuple[Any, list[Any]]:
     """Squared error of a draw, as in `edgeopt.models.aircomp.cones`, with the power left as the limit."""
-    count, server, antennas = draw.shape
-    matrix = cp.Variable((server, server), hermitian=True)
-    total, rows = noise * cp.real(cp.trace(matrix)), [matrix >> 0]
-    for n in range(count):
-        product = draw[n].conj().T @ matrix @ draw[n]
-        error = cp.Variable((antennas, antennas), complex=True)
-        sent = cp.Variable((antennas, antennas), hermitian=True)
-        kept = np.eye(antennas) - error
-        rows += [
-            cp.bmat([[product, kept], [cp.conj(kept).T, sent]]) >> 0,
-            cp.real(cp.trace(sent)) <= left[n],
-        ]
+    total: Any = noise * size
+    rows: list[Any] = []
+    for n, own in enumerate(seen):
+        error, sent, more = error_rows(cp, own, own[0].shape[0])
+        rows += [*more, sent <= left[n]]
         total = total + cp.sum_squares(error)
-    return matrix, total, rows
+    return total, rows
