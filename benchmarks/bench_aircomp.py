@@ -166,19 +166,16 @@ def speed(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
             )
         # a channel that changes by a hundredth of its power from draw to draw
         moved = np.sqrt(0.99) * walk.channels[0] + 0.1 * walk.channels[1]
-        walk = walk.with_channels(
-            np.stack([moved, edgeopt.generate("aircomp", devices=8, seed=100 + draw).channels[0]])
-        )
-        found: list[Any] = []
+        other = edgeopt.generate("aircomp", devices=8, seed=100 + draw).channels[0]
+        walk = walk.with_channels(np.stack([moved, other]))
         columns.setdefault("slow channel, cold", []).append(
             seconds(lambda w=walk: relax(w, 0, left, np.random.default_rng(0)))  # type: ignore[misc]
         )
-        taken = seconds(
-            lambda w=walk, b=before: found.append(relax(w, 0, left, np.random.default_rng(0), warm=b))  # type: ignore[misc]
+        kept = before or relax(walk, 0, left, np.random.default_rng(0))
+        columns.setdefault("slow channel, from the draw before", []).append(
+            seconds(lambda w=walk, b=kept: relax(w, 0, left, np.random.default_rng(0), warm=b))  # type: ignore[misc]
         )
-        if before is not None:
-            columns.setdefault("slow channel, from the draw before", []).append(taken)
-        before = found[0]
+        before = relax(walk, 0, left, np.random.default_rng(0), warm=kept)
     base = statistics.median(columns["scs alone"])
     for name, values in columns.items():
         yield {"way": name, "draws": len(values), "median_s": statistics.median(values), "worst_s": max(values),

@@ -111,11 +111,12 @@ def _devices(instance: AirCompInstance) -> None:
 def _shares(instance: AirCompInstance) -> None:
     devices = instance.devices
     if instance.shares is None:
-        total = sum((share_limit(instance, n) for n in range(len(devices))), Fraction(0))
-        if total <= 1:
+        limits = [share_limit(instance, n) for n in range(len(devices))]
+        nothing_left = any(limits[n] * compute_power(instance, n) >= _power(instance, n) for n in range(len(devices)))
+        if sum(limits) < 1 or (sum(limits) == 1 and nothing_left):
             raise InstanceError(
-                f"devices: together they can hold {float(total):.4g} of a layer, by power_w (W) over w_per_parameter "
-                "and memory_bytes: must be more than 1; give some of them more, or take a smaller model"
+                f"devices: together they can hold {float(sum(limits)):.4g} of a layer, by power_w (W) over "
+                "w_per_parameter and memory_bytes: must be more than 1; give some of them more, or take a smaller model"
             )
         return
     shares = instance.shares
@@ -130,7 +131,7 @@ def _shares(instance: AirCompInstance) -> None:
     exact = exact_shares(shares)
     for n, share in enumerate(exact):
         need = compute_power(instance, n) * share
-        if need >= Fraction(float(devices.power_w[n])):
+        if need >= _power(instance, n):
             raise fail(
                 f"devices[{n}].power_w",
                 devices.power_w[n],
@@ -152,6 +153,10 @@ def exact_shares(shares: Any) -> tuple[Fraction, ...]:
     return tuple(share / total for share in given) if total else tuple(given)
 
 
+def _power(instance: AirCompInstance, n: int) -> Fraction:
+    return Fraction(float(instance.devices.power_w[n]))
+
+
 def compute_power(instance: AirCompInstance, n: int) -> Fraction:
     """``e_n s`` (W): what computing a whole layer would take of the budget."""
     return Fraction(float(instance.devices.w_per_parameter[n])) * instance.layer_parameters
@@ -170,4 +175,4 @@ def share_limit(instance: AirCompInstance, n: int) -> Fraction:
     """Largest share of a device by its memory and by its budget, at most 1."""
     whole = compute_power(instance, n)
     limit = memory_limit(instance, n)
-    return limit if not whole else min(limit, Fraction(float(instance.devices.power_w[n])) / whole)
+    return limit if not whole else min(limit, _power(instance, n) / whole)

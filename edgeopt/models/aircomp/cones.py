@@ -1,8 +1,8 @@
 """The relaxations of one channel draw as cone programs in cvxpy, with the channels as parameters.
 
 A program is compiled once for its shape; a new channel changes numbers only. The parameters are the linear maps
-``Ghat -> H_n^H Ghat H_n`` in real coordinates, so that every product is one of a parameter and a variable (cvxpy's rules
-for parameters, DPP).
+``Ghat -> H_n^H Ghat H_n`` in real coordinates, so that every product is one of a parameter and a variable (cvxpy's
+rules for parameters, DPP).
 
 Channels are scaled so that every device may send 1 (`edgeopt.solvers.aircomp.relaxed.Scaled`).
 """
@@ -21,9 +21,22 @@ from edgeopt.instances.aircomp.instance import ComplexArray
 from edgeopt.models.aircomp.coordinates import congruence, cvxpy, matrix_of, parts, semidefinite, trace
 
 Form = Literal["eigen", "trace-inverse", "error"]
-TOLERANCES = {"clarabel": (1e-7, 1e-6, 1e-5), "scs": (1e-7,)}
-"""Tried in turn. Clarabel at its own 1e-8 ends inaccurate on these programs, and gives up on the largest at 1e-7."""
-SCS_STEPS = 20000
+
+
+def _clarabel(tolerance: float, **more: float) -> dict[str, float]:
+    return {"tol_gap_abs": tolerance, "tol_gap_rel": tolerance, "tol_feas": tolerance, **more}
+
+
+ATTEMPTS: dict[str, tuple[dict[str, float], ...]] = {
+    "clarabel": (
+        _clarabel(1e-7, static_regularization_constant=1e-7),
+        _clarabel(1e-7),
+        _clarabel(1e-5, static_regularization_constant=1e-6),
+    ),
+    "scs": ({"eps_abs": 1e-7, "eps_rel": 1e-7, "max_iters": 20000},),
+}
+"""Settings tried in turn. Clarabel at its own 1e-8 ends inaccurate on these programs, and with its own regularisation
+of the linear systems it breaks down on the largest."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,13 +115,15 @@ class ConeProgram:
         matrix = matrix_of(np.asarray(self.vector.value, dtype=np.float64))
         if self.form == "error":
             return Solved(matrix * unit, value, status)
-        return Solved(matrix, unit * (value if self.form == "trace-inverse" else channels.shape[2] / -value), status)
+        alpha = value if self.form == "trace-inverse" else channels.shape[2] / -value
+        return Solved(matrix, float(unit * alpha), status)
 
 
 def _unit(channels: ComplexArray) -> float:
     """A factor for the squared channels with which the worst ``tr(X^-1)`` of an even receiver is that of ``X = I``."""
     sizes = np.linalg.svd(channels, compute_uv=False)
-    return float((1.0 / np.maximum(sizes, 1e-100) ** 2).sum(axis=1).max()) * channels.shape[1] / channels.shape[2]
+    worst = float((1.0 / np.maximum(sizes, 1e-100) ** 2).sum(axis=1).max())
+    return worst * int(channels.shape[1]) / int(channels.shape[2])
 
 
 def _eigen(cp: Any, size: Any, seen: list[Any], noise: Any, antennas: int) -> tuple[Any, list[Any]]:
@@ -176,19 +191,14 @@ def solved(problem: Any, vector: Any, engine: str, time_limit: float | None) -> 
     cp = cvxpy()
     if importlib.util.find_spec(engine) is None:
         raise BackendError(f"{engine} is not installed: pip install 'edgeopt[convex]' (the extra convex)")
+    limit = "time_limit" if engine == "clarabel" else "time_limit_secs"
     failure: Exception | None = None
-    for tolerance in TOLERANCES[engine]:
-        options: dict[str, Any]
-        if engine == "clarabel":
-            options = {"tol_gap_abs": tolerance, "tol_gap_rel": tolerance, "tol_feas": tolerance}
-            options |= {} if time_limit is None else {"time_limit": max(time_limit, 1e-3)}
-        else:
-            options = {"eps_abs": tolerance, "eps_rel": tolerance, "max_iters": SCS_STEPS}
-            options |= {} if time_limit is None else {"time_limit_secs": max(time_limit, 1e-3)}
+    for options in ATTEMPTS[engine]:
+        limited = options if time_limit is None else {**options, limit: max(time_limit, 1e-3)}
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # that a solution is inaccurate is told by the status
-                problem.solve(solver=getattr(cp, engine.upper()), **options)
+                problem.solve(solver=getattr(cp, engine.upper()), **limited)
         except cp.SolverError as error:
             failure = error
             continue
