@@ -1,0 +1,98 @@
+"""Multipliers that bound every plan of an AirComp instance from below; `edgeopt.certify` rounds and replays them.
+
+With the power left for sending ``u_n = P_n - e_n m_n s``, ``kappa = L0/L`` and any ``w >= 0``, ``Y``, ``v > 0``:
+
+- ``inverse``, for zero forcing with as many streams as antennas. Of a receiver with ``tr Ghat = 1``
+  ``alpha >= sum_n w_n kappa tr(X_n^-1) / u_n`` where the weights sum to at most 1, and by the inequality of the three
+  means ``tr(X^-1) / u >= (3 T - tr(Y^H X Y) - u T / v) / v`` with ``T = Re tr Y >= 0``. So with
+  ``omega_n = w_n kappa / v_n`` and any ``lambda`` not below the largest eigenvalue of
+  ``sum_n omega_n H_n Y_n Y_n^H H_n^H``, ``alpha >= sum_n omega_n T_n (3 - u_n / v_n) - lambda``.
+- ``error``, for all linear designs. With ``omega = l`` and ``sigma^2 I - sum_n omega_n H_n Y_n Y_n^H H_n^H`` positive
+  semidefinite, the squared error is at least ``sum_n l_n (2 T_n - l_n ||Y_n||_F^2 - u_n / kappa)``, where with fewer
+  streams than antennas the ``Y_n`` are multiples of the identity of which ``L`` rows count.
+
+Both are linear in the shares, so the least over all shares is at an end of a fractional knapsack.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from edgeopt.instances.aircomp.instance import AirCompInstance, ComplexArray, FloatArray
+from edgeopt.solvers.aircomp.zero_forcing import received
+
+if TYPE_CHECKING:
+    from edgeopt.instances.aircomp.compiled import CompiledAirComp
+
+Inequality = Literal["inverse", "error"]
+MARGIN = 1e-8
+"""What is taken off a bound in floats, relatively, before it is claimed."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SemidefiniteProof:
+    """Multipliers for every draw; see above.
+
+    Attributes
+    ----------
+    inequality : {"inverse", "error"}
+    weights : (C, N) float64
+        ``w`` or ``l``; all 0 for a draw of which nothing is shown.
+    matrices : (C, N, Nt, Nt) complex128
+        ``Y``.
+    levels : (N,) float64
+        ``v`` (W); not used in ``error``.
+    """
+
+    inequality: Inequality
+    weights: FloatArray
+    matrices: ComplexArray
+    levels: FloatArray
+
+    def bound(self, instance: AirCompInstance) -> float:
+        """The bound on the mean squared error in floats."""
+        compiled = instance.compiled
+        slopes, constant = self.line(instance)
+        power = np.array([float(p) for p in compiled.power])
+        whole = np.array([float(e) for e in compiled.whole])
+        return constant - float(slopes @ power) + least_of_line(compiled, slopes * whole)
+
+    def line(self, instance: AirCompInstance) -> tuple[FloatArray, float]:
+        """The bound is ``constant - sum_n slope_n u_n``: slopes (N,) and constant."""
+        compiled = instance.compiled
+        kappa, noise = float(compiled.repeats), instance.noise_w
+        part = instance.streams / instance.shape[2]
+        traces = np.trace(self.matrices, axis1=2, axis2=3).real
+        if self.inequality == "error":
+            squares = (self.matrices.real**2 + self.matrices.imag**2).sum(axis=(2, 3))
+            constant = (self.weights * part * (2 * traces - self.weights * squares)).sum(axis=1)
+            return self.weights.mean(axis=0) / kappa, float(constant.mean())
+        omega = self.weights * kappa / self.levels
+        most = [
+            np.linalg.eigvalsh(received(h, w, y))[-1]
+            for h, w, y in zip(instance.channels, omega, self.matrices, strict=True)
+        ]
+        constant = (3 * omega * traces).sum(axis=1) - np.array(most)
+        return noise * (omega * traces).mean(axis=0) / self.levels, noise * float(constant.mean())
+
+    def claim(self, instance: AirCompInstance) -> int | None:
+        """The bound in the instance's unit, with a margin for rounding; None where it says nothing."""
+        found = self.bound(instance) * (1 - MARGIN)
+        if not np.isfinite(found) or found <= 0:
+            return None
+        return int(np.floor(found * 10.0**instance.compiled.places))
+
+
+def least_of_line(compiled: CompiledAirComp, prices: FloatArray) -> float:
+    """Least of ``sum_n price_n m_n`` over the shares that the instance allows."""
+    if compiled.shares is not None:
+        return float(sum(price * float(share) for price, share in zip(prices, compiled.shares, strict=True)))
+    left, total = 1.0, 0.0
+    for n in np.argsort(prices, kind="stable").tolist():
+        taken = min(left, float(compiled.limit[n]))
+        total += taken * float(prices[n])
+        left -= taken
+    return total
