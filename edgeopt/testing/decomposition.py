@@ -88,7 +88,7 @@ def decomposition_instances(
         links=tuple(links),
         objective=objective,  # type: ignore[arg-type]
         accuracy_weight=draw(st.sampled_from((1.0, 1.0, 2.0, 0.0))),
-        delay_weight_per_s=draw(st.sampled_from((0.01, 0.02, 0.1, 0.0))) / tick,
+        delay_weight_per_s=float(f"{draw(st.sampled_from((0.01, 0.02, 0.1, 0.0))) / tick:.6g}"),
         correctness_floor=draw(st.sampled_from((0.0, 0.5, 0.3, 0.9))) if objective == "latency" else 0.0,
         aggregation=draw(st.sampled_from(("product", "product", "mean"))),
         tick_s=tick,
@@ -100,12 +100,12 @@ def decomposition_instances(
 def _task(
     draw: DrawFn, index: int, devices: int, names: list[str], max_steps: int, tick: float, even: bool, timed: bool
 ) -> Task:
-    flag = st.booleans()
     modes = [Mode("whole", [draw(_step("all", [], names, tick, even))])]
     if draw(st.sampled_from((True, True, False))):
         steps: list[Step] = []
         for place in range(draw(st.integers(1, max_steps))):
-            before = [step.id for step in steps if draw(flag)]
+            taken: list[bool] = draw(st.lists(st.booleans(), min_size=place, max_size=place))
+            before = [step.id for step, needed in zip(steps, taken, strict=True) if needed]
             steps.append(draw(_step(f"s{place}", before, names, tick, even)))
         modes.append(Mode("split", steps))
         if draw(st.sampled_from((False, False, True))):
@@ -132,7 +132,8 @@ def _step(draw: DrawFn, name: str, before: list[str], names: list[str], tick: fl
     for node in names:
         if draw(st.sampled_from((True, False))):
             times[node] = tick * draw(st.sampled_from((1.0, 2.0, 3.0, 0.0) if even else (1.0, 2.5, 0.3, 7.0)))
-    if before and draw(st.booleans()):
+    shares: bool = draw(st.sampled_from((True, False)))
+    if before and shares:
         context = Context(before[0], min(reads, draw(st.integers(0, 2))), draw(st.sampled_from((0.0, 0.5, -0.5))))
     rights = {node: draw(st.sampled_from(_RIGHTS)) for node in names if draw(st.booleans())}
     return Step(

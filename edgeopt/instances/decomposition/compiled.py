@@ -232,7 +232,9 @@ def _array(values: Sequence[int] | Sequence[Sequence[int]]) -> IntArray:
 
 
 def _factors(instance: DecompositionInstance, tick: Fraction) -> tuple[int, int, Fraction]:
-    """``A``, ``B`` and the unit that both are multiples of."""
+    """``A``, ``B`` and the unit that both are multiples of; 0 and 1 where the reward does not count."""
+    if instance.objective != "reward":
+        return 0, 1, Fraction(1)
     right = as_fraction(instance.accuracy_weight) / UNITS
     late = as_fraction(instance.delay_weight_per_s) * tick
     if not right and not late:
