@@ -18,7 +18,6 @@ from edgeopt.certify.certificate import Certificate, matches, read_certificate, 
 from edgeopt.certify.parts import has_parts
 from edgeopt.certify.proved import prove, solution_of
 from edgeopt.certify.verify import certificate as verifier
-from edgeopt.certify.verify.proof_tree import replay
 from edgeopt.certify.verify.reading import Refuted
 from edgeopt.errors import AssumptionError, BackendError, InstanceError
 from edgeopt.instances.base import Instance, problem, sense_of
@@ -206,7 +205,7 @@ def recombined(solved: Certificate, proved: Certificate) -> Certificate:
     """
     content = {**proved.content, "solution": solved.content["solution"], "producer": solved.content["producer"]}
     try:
-        found = replay(content["program"], content["solution"], content["proof"])
+        found = verifier.replay(content["program"], content["solution"], content["proof"])
     except Refuted as error:
         raise InstanceError(f"{content['instance']['name']}: {error}") from error
     ratio = verifier.ratio(found.sense, found.value, found.bound)

@@ -35,8 +35,9 @@ from edgeopt.system.wifi import contended, mcs_at, scheduled, tgax_loss_db
 Shape = Literal["parallel", "chain", "mixed"]
 ROOM_M, WALL_M = 50.0, 12.5
 """Side of the square room, and the distance between its inner walls: one about every so many metres."""
-AP_MODELS = ((7e9, 1.2), (14e9, 1.8), (32e9, 2.5))
-"""Parameters and capability (logit) of the models of access points."""
+AP_MODELS = ((7e9, 1.6), (14e9, 2.2), (32e9, 2.8))
+"""Parameters and capability (logit) of the models of access points; with the difficulties below whole tasks are right
+about as often as the paper reports: hardly ever on a device, in one case of four at the edge."""
 DEVICE_MODEL = (1.5e9, 0.0)
 AP_FLOP_PER_S, AP_BYTE_PER_S = (120e12, 312e12), (0.6e12, 2e12)
 DEVICE_FLOP_PER_S, DEVICE_BYTE_PER_S = (20e12, 48e12), (0.2e12, 0.4e12)
@@ -59,8 +60,8 @@ def generate(
     duration_s: float = 600.0,
     steps: tuple[int, int] = (2, 5),
     shape: Shape = "mixed",
-    tokens: tuple[int, int] = (300, 1200),
-    difficulty: tuple[float, float] = (-1.5, 3.0),
+    tokens: tuple[int, int] = (150, 600),
+    difficulty: tuple[float, float] = (1.8, 4.8),
     access: Access = "scheduled",
     objective: Objective = "reward",
     aggregation: Aggregation = "product",
@@ -295,7 +296,7 @@ def _pieces(
     for place in range(count):
         before = [own[other] for other in after[place]]
         reads = prompt // 2 + sum(before)
-        easier = hard - 2.0 - 0.4 * count + float(rng.normal(0, 0.6))
+        easier = hard - 1.2 - 0.3 * count + float(rng.normal(0, 0.6))
         link = None
         if context and after[place]:
             link = Context(f"s{after[place][0]}", tokens=reads // 2, logit=0.3)
@@ -312,7 +313,7 @@ def _pieces(
     size = max(1, output // 6)
     pieces.append(
         Step(
-            "merge", prompt // 2 + merged, size, _digits(hard - 4.5), [f"s{place}" for place in last],
+            "merge", prompt // 2 + merged, size, _digits(hard - 3.5), [f"s{place}" for place in last],
             output_bytes=BYTES_A_TOKEN * size,
         )
     )  # fmt: skip
