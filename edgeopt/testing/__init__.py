@@ -13,6 +13,7 @@ except ModuleNotFoundError as error:
     ) from error
 
 from edgeopt.testing.binding import binding_constraints, nontrivial, nontrivial_share
+from edgeopt.testing.decomposition import decomposition_instances
 from edgeopt.testing.harness import assert_solver
 from edgeopt.testing.slide import slide_instances
 from edgeopt.testing.strategies import batching_instances, node_problems, schedules
@@ -21,6 +22,7 @@ __all__ = [
     "assert_solver",
     "batching_instances",
     "binding_constraints",
+    "decomposition_instances",
     "node_problems",
     "nontrivial",
     "nontrivial_share",

@@ -1,0 +1,77 @@
+"""Latency against correctness: the schedulers and the baselines, means over seeds with their intervals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from edgeopt.instances.base import generate
+from edgeopt.instances.decomposition import DecompositionInstance, Schedule
+from edgeopt.instances.decomposition.schedule import breakdown
+from edgeopt.plots.base import Figure, Setting
+from edgeopt.plots.statistics import Mean, mean_of
+from edgeopt.solvers.base import solve
+
+LINES = ("local-search", "decomposition-aware", "best-single-node", "nearest-edge", "local-only", "random")
+BASELINES = ("nearest-edge", "local-only")
+PUBLISHED = "published: latency -20 %, reward +80 % against the baselines"
+COLUMNS = (
+    "solver", "seeds", "latency_s", "latency_low", "latency_high", "correctness", "correctness_low", "correctness_high",
+    "reward", "reward_low", "reward_high",
+)  # fmt: skip
+
+
+def tradeoff(setting: Setting) -> Figure:
+    """Mean latency, correctness and reward of a task, over instances of the paper's setting."""
+    means = {name: measured(setting, name) for name in LINES}
+    rows: list[tuple[Any, ...]] = [
+        (name, setting.seeds, *found[0], *found[1], *found[2]) for name, found in means.items()
+    ]
+    return Figure(
+        name="tradeoff",
+        columns=COLUMNS,
+        rows=rows,
+        draw=lambda axes: draw(axes, means),
+        findings=tuple(_finding(name, means) for name in LINES[:2]),
+    )
+
+
+def measured(setting: Setting, name: str) -> tuple[Mean, Mean, Mean]:
+    """Latency (s), correctness and reward of a solver: the means over tasks, then over seeds."""
+    latency, right, reward = [], [], []
+    for seed in range(1, setting.seeds + 1):
+        instance: DecompositionInstance = generate("decomposition", seed=seed, **setting.options)
+        options: dict[str, Any] = {"bound": False} if name == "local-search" else {}
+        solution: Schedule | None = solve(instance, name, seed=seed, **options).solution
+        rows = [] if solution is None else breakdown(instance, solution)
+        if rows:
+            latency.append(float(np.mean([row.latency_s for row in rows])))
+            right.append(float(np.mean([row.correctness for row in rows])))
+            reward.append(float(np.mean([row.reward for row in rows])))
+    return mean_of(latency), mean_of(right), mean_of(reward)
+
+
+def _finding(name: str, means: dict[str, tuple[Mean, Mean, Mean]]) -> str:
+    own = means[name]
+    against = "; ".join(
+        f"{other}: latency {own[0].mean / means[other][0].mean - 1:+.0%}, "
+        f"reward {own[2].mean - means[other][2].mean:+.3f} ({own[2].mean:.3f} to {means[other][2].mean:.3f})"
+        for other in BASELINES
+    )
+    return f"{name} against {against} ({PUBLISHED})"
+
+
+def draw(axes: Any, means: dict[str, tuple[Mean, Mean, Mean]]) -> None:
+    """A cross for each solver, as wide and high as its intervals."""
+    for index, (name, (latency, right, _)) in enumerate(means.items()):
+        axes.errorbar(
+            latency.mean, right.mean, xerr=_half(latency), yerr=_half(right), fmt="o", capsize=2, color=f"C{index}",
+            label=name,
+        )  # fmt: skip
+    axes.set(xlabel="mean latency (s)", ylabel="mean correctness")
+    axes.legend()
+
+
+def _half(found: Mean) -> float:
+    return 0.0 if found.high is None else found.high - found.mean

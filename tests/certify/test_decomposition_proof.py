@@ -1,0 +1,194 @@
+"""Price proofs of the decomposition problem: whatever the prices, the bound holds; whatever is changed, it is found."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import jsonschema
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import edgeopt as eo
+from edgeopt.certify.certificate import matches, read_certificate, schema, sealed
+from edgeopt.certify.compare import certify
+from edgeopt.certify.decomposition_proof import PARTS, encoded
+from edgeopt.certify.verify import proof_prices
+from edgeopt.certify.verify.proof_prices import replay
+from edgeopt.certify.verify.reading import Refuted, Unreadable
+from edgeopt.errors import InstanceError
+from edgeopt.instances.decomposition import DecompositionInstance
+from edgeopt.result import Termination
+from edgeopt.solvers.base import Control
+from edgeopt.solvers.decomposition import levels
+from edgeopt.solvers.decomposition.priced import bound_of
+from edgeopt.solvers.decomposition.prices import (
+    PriceProof,
+    Pricing,
+    Search,
+    critical_path,
+    load_bound,
+)
+from edgeopt.testing.decomposition import decomposition_instances
+
+NAMED = {"problem_name": "decomposition", "instance": {"name": "x", "digest": "x", "file_sha256": None}, "producer": {}}
+
+
+def made(seed: int = 1, **options: Any) -> DecompositionInstance:
+    options = {"tasks": 4, "aps": 2, "devices": 2, "steps": (2, 3), "tick_s": 0.01, "corner": "burst", **options}
+    found: DecompositionInstance = eo.generate("decomposition", seed=seed, **options)
+    return found
+
+
+def parts(instance: DecompositionInstance) -> tuple[dict[str, Any], Any, dict[str, Any]]:
+    """Stated coefficients, solution and proof of an instance, as JSON data that may be changed."""
+    result = eo.solve(instance, "priced", steps=15, slots=20)
+    stated = PARTS.stated(instance)
+    chosen = PARTS.chosen(instance, result.solution)
+    return copy.deepcopy((stated, chosen, encoded(instance, result.proof)))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"context": True, "shape": "chain"}, {"objective": "latency", "correctness_floor": 0.5}, {"slots": 2},
+     {"objective": "on-time", "deadline_s": (5, 9)}, {"aggregation": "mean"}, {"access": "contention"}],
+)  # fmt: skip
+def test_a_certificate_is_written_read_and_matches(options: dict[str, Any], tmp_path: Any) -> None:
+    instance = made(2, **options)
+    found = certify(instance, eo.solve(instance, "priced", steps=10), against=())
+    assert str(found.evidence) == "proved"
+    assert found.violations == ()
+    assert found.certificate is not None
+    jsonschema.validate(found.certificate.content, schema())
+    found.write(tmp_path / "c.json.gz")
+    again = read_certificate(tmp_path / "c.json.gz")
+    assert matches(again, instance) == []
+    assert PARTS.solution(instance, again.content["solution"]) == found.result.solution
+
+
+def test_results_without_a_proof_get_one() -> None:
+    instance = made(1)
+    found = certify(instance, "nearest-edge", against=())
+    assert str(found.evidence) == "proved"
+    assert found.bound is not None
+    assert found.bound < (critical_path(instance.compiled).bound or 0)
+
+
+@given(decomposition_instances(max_tasks=2, max_steps=3), st.data())
+@settings(max_examples=40 if settings().max_examples < 1000 else 600)
+def test_any_prices_give_a_bound(instance: DecompositionInstance, data: st.DataObject) -> None:
+    """Prices, slots and cells at random: the verifier's bound is the kernel's, and never better than the optimum."""
+    compiled = instance.compiled
+    resources = len(compiled.arrays.slots)
+    draw = data.draw
+    count, floor = draw(st.integers(0, 4)), draw(st.integers(0, 3)) * 1000 if instance.objective == "latency" else 0
+    pricing = Pricing(compiled, floor)
+    rows = draw(
+        st.lists(st.lists(st.integers(0, 40), min_size=count, max_size=count), min_size=resources, max_size=resources)
+    )
+    prices = np.array(rows, dtype=np.int64).reshape(resources, count) * draw(st.sampled_from((1, 100, 10**6)))
+    begin, slot = draw(st.integers(0, 4)), draw(st.integers(1, 8))
+    cell, cells = draw(st.integers(1, 5)), draw(st.integers(1, 9))
+    total, *_ = pricing.at(prices, begin, slot, cell, cells)
+    given_proof = PriceProof(
+        pricing.value(total), pricing.bits, begin, slot, prices, floor, cell, cells, pricing.levels
+    )
+    replayed = replay(PARTS.stated(instance), None, encoded(instance, given_proof))
+    assert replayed.bound == given_proof.bound
+    optimum = eo.solve(instance, "cpsat")
+    if optimum.termination is Termination.INFEASIBLE or replayed.bound is None:
+        assert replayed.bound is not None or optimum.solution is None
+        return
+    sign = -1 if instance.sense == "min" else 1
+    assert optimum.value is not None
+    assert sign * replayed.bound >= sign * optimum.value
+
+
+def test_bounds_get_better() -> None:
+    """Paths, one price a resource, prices over time: each bound is at least as good as the one before."""
+    for seed in (1, 2, 3):
+        instance = made(seed, tasks=8)
+        known = eo.solve(instance, "list")
+        paths = critical_path(instance.compiled).bound
+        load = load_bound(instance.compiled, int(known.value or 0), 40_000, Control()).bound
+        priced = bound_of(instance, known.solution, Control(), Search(steps=60)).bound
+        assert paths is not None
+        assert load is not None
+        assert priced is not None
+        assert paths >= load > priced >= (known.value or 0)
+
+
+def test_a_task_that_cannot_be_done_is_proved_so() -> None:
+    instance = made(1, deadline_s=(0.01, 0.02))
+    result = eo.solve(instance, "priced")
+    assert result.termination is Termination.INFEASIBLE
+    found = certify(instance, result, against=())
+    assert found.certificate is not None
+    assert found.certificate.bound is None
+    assert eo.solve(instance, "cpsat").termination is Termination.INFEASIBLE
+
+
+def test_logarithms_are_those_of_the_verifier() -> None:
+    rights = np.array([0, 1, 2, 499999, 500000, 999999, 10**6], dtype=np.int64)
+    assert levels.logarithms(rights).tolist() == [proof_prices.logarithm(int(right)) for right in rights]
+    logs = np.array([-(64 << 20), -(1 << 20), -726817, -5, -1, 0, 7], dtype=np.int64)
+    assert levels.levels_of(logs).tolist() == [proof_prices.level(int(log)) for log in logs]
+    for right in range(1, 10**6, 9973):
+        assert proof_prices.level(proof_prices.logarithm(right)) >= right
+
+
+def test_coordinated_edits_are_refuted() -> None:
+    """Changes that alter the meaning, with the claim recomputed where it can be: no false statement comes out."""
+    instance = made(3)
+    stated, chosen, proof = parts(instance)
+    bound = replay(stated, chosen, proof).bound
+    value = replay(stated, chosen, proof).value
+    assert bound is not None
+    assert value is not None
+    edits: list[tuple[Any, str]] = [
+        (lambda s, c, p: c[0]["start"].__setitem__(0, 0), "begins|at once|before"),
+        (lambda s, c, p: c[0]["node"].__setitem__(0, 3), "may not run|transfer iff|no link"),
+        (lambda s, c, p: c[0].update(mode=5), "there is no mode"),
+        (lambda s, c, p: c.pop(), "list of 4"),
+        (lambda s, c, p: p["prices"][0].append(-1), "less than 0"),
+        (lambda s, c, p: p["prices"].pop(), "list of"),
+        (lambda s, c, p: p.update(slot=0), "slot must be"),
+        (lambda s, c, p: p.update(floor=5), "only the objective latency"),
+        (lambda s, c, p: p.update(dropped=[[0, 0, [0]]]), "edge from the device|feed exactly one|one from the device"),
+        (lambda s, c, p: p.update(dropped=[[0, 1, [99]]]), "does not exist"),
+        (lambda s, c, p: s["tasks"][0]["modes"][0]["edges"].clear(), "nothing follows"),
+        (lambda s, c, p: s["slots"].__setitem__(0, 0), "less than 1"),
+        (lambda s, c, p: s.update(objective="fame"), "objective must be"),
+        (lambda s, c, p: s["tasks"][0].update(device=77), "no node"),
+    ]
+    for edit, words in edits:
+        s, c, p = copy.deepcopy((stated, chosen, proof))
+        edit(s, c, p)
+        with pytest.raises((Refuted, Unreadable), match=words):
+            replay(s, c, p)
+        with pytest.raises(InstanceError):
+            sealed(s, c, p, **NAMED)  # type: ignore[arg-type]
+
+
+def test_a_claim_of_more_is_refuted(tmp_path: Any) -> None:
+    from edgeopt.certify.verify import certificate as verifier
+
+    instance = made(3)
+    found = certify(instance, eo.solve(instance, "priced", steps=10), against=())
+    assert found.certificate is not None
+    for change in ({"value": (found.certificate.value or 0) + 1}, {"bound": (found.certificate.bound or 0) - 1}):
+        content = copy.deepcopy(dict(found.certificate.content))
+        content["claim"] = {**content["claim"], **change, "ratio": None}
+        content["seal"] = verifier.seal(content)
+        with pytest.raises(Refuted, match="claim"):
+            verifier.check(content)
+
+
+def test_another_instance_does_not_match() -> None:
+    instance = made(3)
+    found = certify(instance, eo.solve(instance, "list"), against=())
+    assert found.certificate is not None
+    other = eo.generate("decomposition", seed=4, tasks=4, aps=2, devices=2, steps=(2, 3), tick_s=0.01, corner="burst")
+    assert any("program.tasks" in text for text in matches(found.certificate, other))
