@@ -37,6 +37,8 @@ def library() -> Iterator[tuple[str, dict[str, Any]]]:
     for requests in (20, 50, 100, 200):
         options = {"nodes": 3, "requests": requests, "regime": "both", "seed": requests}
         yield f"both-bloom3b-3nodes-{requests}", options
+    # The one of the docs: gah serves 41, the optimum is 43, and both are proved in seconds.
+    yield "bloom3b-3nodes-100", {"nodes": 3, "requests": 100, "regime": "both", "load": 0.42, "seed": 34}
     for requests in (60, 1000, 5000):
         options = {"nodes": 3, "requests": requests, "regime": "all", "seed": requests}
         yield f"all-bloom3b-3nodes-{requests}", options

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import edgeopt
+from edgeopt.certify.verify.certificate import verify
 from edgeopt.result import ValueEvidence
 
 LIBRARY = Path(__file__).parent.parent / "instances"
@@ -41,3 +42,13 @@ def test_a_shipped_instance_is_made_again_and_solved(name: str) -> None:
     assert result.value > 0
     if len(instance.requests) <= 200:
         assert not edgeopt.violations(instance, result.solution)
+
+
+def test_the_way_of_an_instance_through_the_house(tmp_path: Path) -> None:
+    """Read, solve, certify, print, write: the snippet that shows what a person does with edgeopt."""
+    instance = edgeopt.read(LIBRARY / "batching" / "bloom3b-3nodes-100.json")
+    result = edgeopt.solve(instance, "gah")
+    proof = edgeopt.certify(instance, result)
+    assert str(proof) == "gah 41 (checked) of at most 43 (proved): ratio >= 0.953; guarantee 1/2 holds"
+    edgeopt.write(proof, tmp_path / "proof.json")
+    assert verify(str(tmp_path / "proof.json"))[-1].startswith("VERIFIED  value 41, the optimum is at most 43")

@@ -198,6 +198,20 @@ def test_unreadable_files(data: bytes, reason: str, tmp_path: Path) -> None:
     assert done.stderr == ""
 
 
+def test_a_file_that_unpacks_to_more_than_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edgeopt.certify.verify.reading.MOST_BYTES", 10**6)
+    for name, data in (("bomb.gz", gzip.compress(b"0" * 10**7)), ("long", b"0" * 10**7)):
+        (tmp_path / name).write_bytes(data)
+        with pytest.raises(Unreadable, match="holds more than 1000000 bytes"):
+            verifier.verify(str(tmp_path / name))
+
+
+def test_no_guarantee_is_more_than_the_optimum(honest: dict[str, Any]) -> None:
+    for more in ("2", "3/2"):
+        with pytest.raises(Refuted, match=f"guarantee is {more}"):
+            verifier.check(sealed({**honest, "claim": {**honest["claim"], "guarantee": more}}))
+
+
 def test_usage_and_missing_files(tmp_path: Path) -> None:
     assert run().returncode == 2
     assert run("--help").returncode == 0

@@ -124,6 +124,8 @@ def _claim(claim: Any, sense: str, value: int | None, bound: int | None) -> str:
     if given is None:
         raise Unreadable("claim.guarantee must be a fraction such as 1/2")
     promised = Fraction(int(given[1]), int(given[2] or 1))
+    if promised > 1:
+        raise Refuted(f"claim.guarantee is {promised}, no solver reaches more than the optimum")
     shown = "is shown by the ratio" if exact is not None and exact >= promised else "is not decided by the bound"
     return f"value, bound and ratio are as claimed; the guarantee {promised} {shown}"
 

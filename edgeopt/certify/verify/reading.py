@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 MOST_DIGITS = 500
+MOST_BYTES = 2**30
 
 
 class Unreadable(Exception):
@@ -31,12 +32,17 @@ class Replay(NamedTuple):
 
 
 def unpacked(path: str) -> bytes:
-    """Content of a file, unpacked when it is gzip."""
+    """Content of a file, unpacked when it is gzip; a small file may unpack to more than a machine holds."""
     try:
-        data = Path(path).read_bytes()
-        return gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
+        with Path(path).open("rb") as file:
+            packed = file.read(2) == b"\x1f\x8b"
+        with gzip.open(path) if packed else Path(path).open("rb") as content:
+            data = content.read(MOST_BYTES + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise Unreadable(f"{path}: {error}") from None
+    if len(data) > MOST_BYTES:
+        raise Unreadable(f"{path}: holds more than {MOST_BYTES} bytes")
+    return data
 
 
 def parsed(data: bytes, path: str) -> Any:

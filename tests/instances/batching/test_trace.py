@@ -61,9 +61,19 @@ def test_reads_every_request_exactly(small: Path) -> None:
         "".join(f"{line.split(',')[2]},x,{','.join(line.split(',')[:2])}\n" for line in SMALL.splitlines()).encode(),
     ],
     ids=[
-        "crlf", "bom", "blank lines", "quotes", "T and Z", "zone", "zone without colon", "lower case", "upper case",
-        "no last newline", "gzip", "other columns",
-    ],  # fmt: skip
+        "crlf",
+        "bom",
+        "blank lines",
+        "quotes",
+        "T and Z",
+        "zone",
+        "zone without colon",
+        "lower case",
+        "upper case",
+        "no last newline",
+        "gzip",
+        "other columns",
+    ],
 )
 def test_the_same_trace_written_otherwise(small: Path, tmp_path: Path, content: bytes) -> None:
     (tmp_path / "other.csv").write_bytes(content)
