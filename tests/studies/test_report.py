@@ -162,11 +162,6 @@ def test_the_page_is_whole_and_opens_offline(store: Store) -> None:
         check(content)
 
 
-def test_the_page_is_the_same_for_the_same_store(store: Store) -> None:
-    pytest.importorskip("matplotlib")
-    assert report(store, worst=0) == report(store, worst=0)
-
-
 def test_an_empty_store_has_a_page(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     with Store(tmp_path / "empty.sqlite", create=True) as store:

@@ -22,13 +22,17 @@ from edgeopt.studies.store import Store
 from edgeopt.studies.study import read_study
 from edgeopt.studies.task import Task
 
+MOMENTS = [(signal.SIGKILL, 0.02), (signal.SIGINT, 0.5)]
+"""How a study is ended, and at what share of its runs; at more moments before a release."""
+if os.environ.get("HYPOTHESIS_PROFILE") == "thorough":
+    MOMENTS = [(signal.SIGKILL, share / 20) for share in range(1, 19)] + [(signal.SIGINT, 0.95)]
 ROOT = Path(__file__).parent.parent.parent
 
 
 @pytest.mark.child
 def test_killed_and_interrupted_studies_end_like_calm_ones(lab: Any, study: Path, expected: bytes) -> None:
     store = study.with_suffix(".sqlite")
-    for kind, share in ((signal.SIGKILL, 0.02), (signal.SIGINT, 0.3), (signal.SIGKILL, 0.6)):
+    for kind, share in MOMENTS:
         process = lab.edgeopt("study", "run", study)
         lab.wait_for(lambda share=share: lab.rows(store) >= share * lab.runs)
         process.send_signal(kind)
@@ -58,12 +62,12 @@ def test_a_worker_that_dies_or_overruns_costs_one_run(tmp_path: Path, monkeypatc
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(plugin), str(ROOT)]))
     path = tmp_path / "study.toml"
     path.write_text(
-        'name = "wild"\nseeds = 3\nkill_after_s = 1.5\n[[instances]]\ngenerate = "batching"\n'
+        'name = "wild"\nseeds = 3\nkill_after_s = 60.0\n[[instances]]\ngenerate = "batching"\n'
         'set = { nodes = 1, requests = 4 }\n[[solvers]]\nname = "ot"\n'
     )
     study = read_study(path)
     tasks = list(study.tasks())
-    wild = [misbehaving("dies", 1.5), tasks[0], misbehaving("hangs", 1.5), *tasks[1:]]
+    wild = [misbehaving("dies", None), tasks[0], misbehaving("hangs", 1.5), *tasks[1:]]
     study.tasks = lambda: iter(wild)  # type: ignore[method-assign]
     with Store(tmp_path / "store.sqlite", create=True) as store:
         with LocalPool(1) as pool:
@@ -72,9 +76,6 @@ def test_a_worker_that_dies_or_overruns_costs_one_run(tmp_path: Path, monkeypatc
         assert store.counts() == {"died": 1, "done": 3, "overrun": 1}
         with LocalPool(1) as pool:
             assert run_study(study, store, pool).kept == 5
-        with LocalPool(1) as pool:
-            again = run_study(study, store, pool, retry=True)
-        assert (again.kept, again.done, again.failed) == (3, 2, 2)
     assert (progress.total, progress.done, progress.failed) == (5, 5, 2)
     messages = {row["solver"]: row["message"] for row in found.values() if row["status"] != "done"}
     assert "SIGKILL" in messages["dies"]
