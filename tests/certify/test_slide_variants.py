@@ -9,7 +9,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import edgeopt as eo
@@ -25,9 +25,9 @@ from edgeopt.instances.base import problem
 from edgeopt.instances.slide.instance import MULTICAST
 from edgeopt.solvers.base import Control
 from edgeopt.system.exact import log2_enclosure
+from edgeopt.testing.profiles import few
 
 VARIANTS = ("weighted", "multicast", "multicast-many", "time-varying", "concave")
-MOST = settings.default.max_examples if settings.default is not None else 60
 
 
 def made(variant: str, seed: int, corner: str | None = None, **options: Any) -> Any:
@@ -90,7 +90,7 @@ def lines(data: st.DataObject, user: dict[str, Any], stated: dict[str, Any], bit
     return found
 
 
-@settings(max_examples=MOST // 2)
+@few(40)
 @given(st.data())
 def test_whatever_a_proof_is_made_of_its_bound_holds(data: st.DataObject) -> None:
     """Evidence, prices, shares and trees at random: the verifier refuses, or its bound is not below the optimum."""
@@ -129,7 +129,7 @@ def test_whatever_a_proof_is_made_of_its_bound_holds(data: st.DataObject) -> Non
     assert bound >= optimum
 
 
-@settings(max_examples=MOST // 2)
+@few(40)
 @given(st.data())
 def test_a_changed_solution_is_refused_or_feasible(data: st.DataObject) -> None:
     """The verifier and the check of every solve share no code: what one takes, the other finds nothing wrong with."""
