@@ -67,6 +67,16 @@ def test_the_optimum_is_proved(variant: str, corner: str | None, tmp_path: Any) 
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("bandwidth_hz", [2e7, 1e9])
+def test_users_of_several_models_and_all_who_can_be_served(variant: str, bandwidth_hz: float) -> None:
+    """Little band and plenty; in the variants of multicast users of the generator take one model each."""
+    instance = eo.generate("slide", seed=1, users=12, variant=variant, granularity="block", bandwidth_hz=bandwidth_hz)
+    found = certify(instance, eo.solve(instance), against=())
+    assert str(found.evidence) == "proved"
+    assert found.ratio == 1
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
 def test_results_without_a_proof_get_one(variant: str) -> None:
     instance = made(variant, 3)
     stated = PARTS.stated(instance)
