@@ -167,9 +167,7 @@ def _edf(instance: SlideInstance, content: Content, value: int | None, control: 
     if options:
         relaxed = relaxation(formulation, control)
         known = relaxed.bound if value is None else value
-        found, tree = edf_tree(formulation, relaxed, known, control, unit=2.0**-proof_edf.UNIT)
-        points = found or points
-        tree = tree if found else Leaf(np.zeros(users), (np.zeros((0, 1)),))
+        points, tree = edf_tree(formulation, relaxed, known, control, unit=2.0**-proof_edf.UNIT)
     program = Program(
         "max",
         False,

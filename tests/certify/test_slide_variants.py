@@ -9,7 +9,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import edgeopt as eo
@@ -25,9 +25,9 @@ from edgeopt.instances.base import problem
 from edgeopt.instances.slide.instance import MULTICAST
 from edgeopt.solvers.base import Control
 from edgeopt.system.exact import log2_enclosure
+from edgeopt.testing.profiles import few
 
 VARIANTS = ("weighted", "multicast", "multicast-many", "time-varying", "concave")
-MOST = settings.default.max_examples if settings.default is not None else 60
 
 
 def made(variant: str, seed: int, corner: str | None = None, **options: Any) -> Any:
@@ -67,6 +67,16 @@ def test_the_optimum_is_proved(variant: str, corner: str | None, tmp_path: Any) 
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("bandwidth_hz", [2e7, 1e9])
+def test_users_of_several_models_and_all_who_can_be_served(variant: str, bandwidth_hz: float) -> None:
+    """Little band and plenty; in the variants of multicast users of the generator take one model each."""
+    instance = eo.generate("slide", seed=1, users=12, variant=variant, granularity="block", bandwidth_hz=bandwidth_hz)
+    found = certify(instance, eo.solve(instance), against=())
+    assert str(found.evidence) == "proved"
+    assert found.ratio == 1
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
 def test_results_without_a_proof_get_one(variant: str) -> None:
     instance = made(variant, 3)
     stated = PARTS.stated(instance)
@@ -90,7 +100,7 @@ def lines(data: st.DataObject, user: dict[str, Any], stated: dict[str, Any], bit
     return found
 
 
-@settings(max_examples=MOST // 2)
+@few(40)
 @given(st.data())
 def test_whatever_a_proof_is_made_of_its_bound_holds(data: st.DataObject) -> None:
     """Evidence, prices, shares and trees at random: the verifier refuses, or its bound is not below the optimum."""
@@ -129,7 +139,7 @@ def test_whatever_a_proof_is_made_of_its_bound_holds(data: st.DataObject) -> Non
     assert bound >= optimum
 
 
-@settings(max_examples=MOST // 2)
+@few(40)
 @given(st.data())
 def test_a_changed_solution_is_refused_or_feasible(data: st.DataObject) -> None:
     """The verifier and the check of every solve share no code: what one takes, the other finds nothing wrong with."""

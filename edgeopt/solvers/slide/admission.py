@@ -25,6 +25,8 @@ from edgeopt.solvers.slide.exact_share import ExactShare, exact_share, least_ene
 from edgeopt.solvers.slide.least_share import LeastShares
 from edgeopt.solvers.slide.proof import Evidence
 
+Exactly = Callable[[Pair], ExactShare]
+"""Encloses the least share of a pair in exact numbers."""
 POLL = 64
 """Users in exact numbers between two looks at the clock, or at what they tell."""
 WIDE = 1e-9
@@ -80,34 +82,48 @@ def _between(shares: LeastShares) -> tuple[NDArray[np.intp], int, int]:
 
 
 def _narrowed(
-    shares: LeastShares, most: int, known: Callable[[Pair], ExactShare], control: Control
+    shares: LeastShares, most: int, known: Exactly, control: Control
 ) -> tuple[LeastShares, dict[int, Evidence]]:
-    """Enclose users that floats enclose widely by exact numbers, and these by floats, the widest first, while it helps.
+    """Enclose users that floats enclose widely anew, the widest first, while it is not decided how many fit.
 
     Returns the shares and the evidence of the pairs.
     """
-    low, high, pair = shares.user_low.copy(), shares.user_high.copy(), shares.user_pair.copy()
     evidence: dict[int, Evidence] = {}
-    given: dict[int, FloatArray] = {}
-    users = np.flatnonzero((low <= _limit(high, most)) & (high > low * (1 + WIDE)))
-    width = np.where(high[users] < np.inf, high[users] - low[users], np.inf)
-    users = users[np.argsort(-width, kind="stable")]
+    users = wide(shares, _limit(shares.user_high, most))
     for first in range(0, len(users), POLL):
         if control.stop():
             break
-        for user in users[first : first + POLL].tolist():
-            found = exact_user(shares, user, known)
-            evidence |= found.evidence
-            low[user] = np.inf if found.low is None else max(low[user], float_below(found.low))
-            ends = _float_ends(shares, user, found)
-            if ends is not None and ends[0] < high[user]:
-                high[user], pair[user], speeds = ends
-                given[int(pair[user])] = speeds
-        shares = replace(shares, user_low=low, user_high=high, user_pair=pair, given=given)
+        shares, found = narrow(shares, users[first : first + POLL], known)
+        evidence |= found
         _, count, most = _between(shares)
         if count == most:
             break
     return shares, evidence
+
+
+def wide(shares: LeastShares, limit: float = 1.0) -> NDArray[np.intp]:
+    """Users that floats enclose widely, the widest first; of those that may need no more than a limit."""
+    low, high = shares.user_low, shares.user_high
+    users = np.flatnonzero((low <= limit) & (high > low * (1 + WIDE)))
+    width = np.where(high[users] < np.inf, high[users] - low[users], np.inf)
+    return users[np.argsort(-width, kind="stable")]
+
+
+def narrow(
+    shares: LeastShares, users: NDArray[np.intp], known: Exactly = exact_share
+) -> tuple[LeastShares, dict[int, Evidence]]:
+    """Enclose users by exact numbers, and these by floats. Returns the shares and the evidence of the pairs."""
+    low, high, pair = shares.user_low.copy(), shares.user_high.copy(), shares.user_pair.copy()
+    evidence: dict[int, Evidence] = {}
+    given = dict(shares.given)
+    for user in users.tolist():
+        found = exact_user(shares, user, known)
+        evidence |= found.evidence
+        low[user] = np.inf if found.low is None else max(low[user], float_below(found.low))
+        ends = _float_ends(shares, user, found)
+        if ends is not None and ends[0] < high[user]:
+            high[user], pair[user], given[ends[1]] = ends
+    return replace(shares, user_low=low, user_high=high, user_pair=pair, given=given), evidence
 
 
 def _float_ends(shares: LeastShares, user: int, found: ExactUser) -> tuple[float, int, FloatArray] | None:
@@ -186,9 +202,7 @@ class ExactUser:
     evidence: dict[int, Evidence]
 
 
-def _exact_users(
-    shares: LeastShares, most: int, known: Callable[[Pair], ExactShare], control: Control
-) -> dict[int, ExactUser] | None:
+def _exact_users(shares: LeastShares, most: int, known: Exactly, control: Control) -> dict[int, ExactUser] | None:
     """Exact enclosures of all users that may be among the `most` + 1 smallest; None if there is no time for them."""
     found: dict[int, ExactUser] = {}
     for step, user in enumerate(np.flatnonzero(shares.user_low <= _limit(shares.user_high, most)).tolist()):
@@ -198,7 +212,7 @@ def _exact_users(
     return found
 
 
-def exact_user(shares: LeastShares, user: int, of: Callable[[Pair], ExactShare] = exact_share) -> ExactUser:
+def exact_user(shares: LeastShares, user: int, of: Exactly = exact_share) -> ExactUser:
     """Enclose the least share of a user over all its models."""
     compiled = shares.compiled
     begin, end = int(compiled.pair_start[user]), int(compiled.pair_start[user + 1])

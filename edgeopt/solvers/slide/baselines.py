@@ -18,7 +18,16 @@ from edgeopt.instances.slide.compiled import CompiledSlide
 from edgeopt.instances.slide.instance import IntArray
 from edgeopt.result import Answer, Termination
 from edgeopt.solvers.base import Control
-from edgeopt.solvers.slide.admission import Admission, ExactUser, admit, allocate, allocate_exactly, exact_user
+from edgeopt.solvers.slide.admission import (
+    Admission,
+    ExactUser,
+    admit,
+    allocate,
+    allocate_exactly,
+    exact_user,
+    narrow,
+    wide,
+)
 from edgeopt.solvers.slide.least_share import LeastShares, least_shares, owner
 from edgeopt.solvers.slide.slide import require_plain
 
@@ -94,6 +103,7 @@ def random_admission(instance: SlideInstance, control: Control) -> Answer:
     """
     require_plain(instance, control.solver)
     shares = least_shares(instance.compiled)
+    shares, _ = narrow(shares, wide(shares))
     order = np.random.default_rng(control.seed).permutation(instance.compiled.users)
     order = order[shares.user_high[order] <= 1.0]
     need = np.ceil(shares.user_high[order] * 2.0**POINT_BITS).astype(np.int64).tolist()

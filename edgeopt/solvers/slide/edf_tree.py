@@ -75,7 +75,7 @@ def edf_tree(
     priced = np.zeros(len(search.points), dtype=bool)
     for found in search.leaves:
         priced[: found.shape[1]] |= found.any(axis=0)
-    kept = np.flatnonzero(priced)
+    kept = np.flatnonzero(priced) if priced.any() else np.zeros(1, dtype=np.intp)
     for parent, key, branch, (without, with_) in reversed(inner):
         parent[key] = ChoiceSplit(branch, _over(without, kept), _over(with_, kept))
     return [search.points[place] for place in kept.tolist()], _over(root[0], kept)
@@ -86,7 +86,7 @@ def _over(tree: Tree, kept: NDArray[np.intp]) -> Tree:
     if not isinstance(tree, Leaf):
         return tree
     (found,) = tree.multipliers
-    padded = np.pad(found, ((0, 0), (0, max(0, kept.max(initial=-1) + 1 - found.shape[1]))))
+    padded = np.pad(found, ((0, 0), (0, max(0, kept.max() + 1 - found.shape[1]))))
     return Leaf(tree.prices, (padded[:, kept],))
 
 

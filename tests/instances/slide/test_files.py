@@ -16,8 +16,10 @@ from edgeopt.errors import InstanceError
 from edgeopt.instances.slide import PROBLEM, LayerTable, Models, SlideInstance, Users, file
 from edgeopt.instances.slide.generate import CORNERS
 from edgeopt.system.layers.catalogue import image_layers
+from edgeopt.testing.profiles import few
 from edgeopt.testing.slide import slide_instances
 
+VALIDATOR = jsonschema.Draft202012Validator(PROBLEM.schema())
 ENDINGS = (".json", ".json.gz", ".npz")
 
 
@@ -32,6 +34,7 @@ def assert_same(one: SlideInstance, other: SlideInstance) -> None:
         assert getattr(one, field) == getattr(other, field)
 
 
+@few(25)
 @given(slide_instances())
 def test_bytes_round_trip(instance: SlideInstance) -> None:
     assert_same(instance, file.decode(file.encode(instance), "x.json"))
@@ -48,9 +51,10 @@ def test_file_round_trip(tmp_path: Path, ending: str, corner: str | None) -> Non
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
 
 
+@few(20)
 @given(slide_instances(max_users=3))
 def test_json_fits_the_schema(instance: SlideInstance) -> None:
-    jsonschema.validate(json.loads(file.encode(instance)), PROBLEM.schema())
+    VALIDATOR.validate(json.loads(file.encode(instance)))
 
 
 def test_schema_refuses_what_is_no_instance() -> None:

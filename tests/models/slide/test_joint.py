@@ -16,6 +16,7 @@ from edgeopt.models.slide.joint_grid import Grid, add_pair, joint_grid
 from edgeopt.models.slide.joint_tangents import Columns, Tangent, first_tangents, joint_tangents, tangents_at
 from edgeopt.models.slide.least_share import least_share, speeds
 from edgeopt.models.slide.scaled import hopeless, scaled
+from edgeopt.testing.profiles import few
 from edgeopt.testing.slide import slide_instances
 
 needs_cvxpy = pytest.mark.skipif(find_spec("cvxpy") is None, reason="needs the extra convex")
@@ -67,6 +68,7 @@ def feasible_point(own: Columns, pair: Pair, share: Fraction, speed: list[Fracti
     return point
 
 
+@few(20)
 @given(drawn_pairs(), st.data())
 def test_no_tangent_cuts_off_the_least_share_or_one_near_it(pair: Pair, data: st.DataObject) -> None:
     found = None if hopeless(pair) else least_share(pair)
@@ -82,6 +84,7 @@ def test_no_tangent_cuts_off_the_least_share_or_one_near_it(pair: Pair, data: st
     assert all(held(tangent, exact) for tangent in tangents)
 
 
+@few(20)
 @given(drawn_pairs(), st.data())
 def test_tangents_cut_off_the_values_that_they_are_made_for(pair: Pair, data: st.DataObject) -> None:
     assume(not hopeless(pair))
@@ -107,6 +110,7 @@ def test_variables_come_in_the_order_of_the_columns(instance: SlideInstance) -> 
     assert binaries == [own.x for own in joint.columns]
 
 
+@few(20)
 @given(drawn_pairs(), st.integers(6, 12), st.data())
 def test_the_lower_grid_holds_the_floor_of_every_feasible_pair(pair: Pair, bits: int, data: st.DataObject) -> None:
     found = None if hopeless(pair) else least_share(pair)
@@ -126,6 +130,7 @@ def test_the_lower_grid_holds_the_floor_of_every_feasible_pair(pair: Pair, bits:
         assert (q + 1) * (d + 1) >= int(full * grid.times * grid.speeds) + 1
 
 
+@few(15)
 @given(drawn_pairs(), st.integers(6, 10))
 def test_what_the_upper_grid_serves_is_feasible_as_it_is(pair: Pair, bits: int) -> None:
     from ortools.sat.python import cp_model
@@ -150,6 +155,7 @@ def test_what_the_upper_grid_serves_is_feasible_as_it_is(pair: Pair, bits: int) 
 
 
 @needs_cvxpy
+@few(15)
 @given(drawn_pairs())
 def test_one_user_by_the_cone_program_agrees_with_the_algebra(pair: Pair) -> None:
     from edgeopt.models.slide.joint_cone import least_share_by_cone

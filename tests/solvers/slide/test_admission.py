@@ -17,6 +17,7 @@ from edgeopt.result import Termination
 from edgeopt.solvers.base import Control
 from edgeopt.solvers.slide.admission import admit
 from edgeopt.solvers.slide.least_share import least_shares
+from edgeopt.testing.profiles import few
 from edgeopt.testing.slide import slide_instances
 
 TICK_S = 1e-12
@@ -78,6 +79,7 @@ def test_shares_and_speeds_are_fractions_where_no_floats_fit(count: int) -> None
     assert result.solution.speed == (Fraction(2, 3),) * count
 
 
+@few(25)
 @given(slide_instances(min_users=2), st.randoms(use_true_random=False))
 def test_the_order_of_the_users_does_not_matter(instance: SlideInstance, random: Random) -> None:
     order = list(range(len(instance.users)))

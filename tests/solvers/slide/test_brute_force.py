@@ -17,6 +17,7 @@ from edgeopt.instances.slide.pair import Pair
 from edgeopt.instances.slide.timeline import finish_times
 from edgeopt.result import Termination
 from edgeopt.solvers.slide.brute_force import ALMOST, least_energy_speeds, option
+from edgeopt.testing.profiles import few
 from edgeopt.testing.slide import slide_instances
 
 
@@ -77,6 +78,7 @@ def test_an_irrational_least_share_is_enclosed() -> None:
         assert sign * (8 - rest * rest) >= 0
 
 
+@few(25)
 @given(slide_instances(min_users=1, max_users=1, max_models=2), st.fractions(0, 1, max_denominator=40), st.data())
 def test_no_speeds_take_less_energy(instance: SlideInstance, share: Fraction, data: st.DataObject) -> None:
     """Any speeds that end in time take as much energy as those found, or more; and those end in time."""
@@ -113,6 +115,7 @@ def least_shares(instance: SlideInstance) -> list[Fraction]:
     return found
 
 
+@few(25)
 @given(slide_instances(energy=False))
 def test_without_energy_limits_it_is_the_largest_set_of_shares_that_fits(instance: SlideInstance) -> None:
     shares = least_shares(instance)
@@ -123,6 +126,7 @@ def test_without_energy_limits_it_is_the_largest_set_of_shares_that_fits(instanc
     assert not edgeopt.violations(instance, result.solution)
 
 
+@few(20)
 @given(slide_instances())
 def test_its_solutions_hold_in_the_raw_fields(instance: SlideInstance) -> None:
     result = edgeopt.solve(instance, "brute-force")

@@ -24,6 +24,7 @@ from edgeopt.models.slide.scaled import hopeless, scaled
 from edgeopt.solvers.slide.brute_force import option
 from edgeopt.solvers.slide.concave import concave_shares
 from edgeopt.solvers.slide.concave_exact import enclose_share
+from edgeopt.testing.profiles import few
 from edgeopt.testing.slide import slide_instances
 
 SNR = (1.0, 3.0, 0.3, 100.0, 1e6, 1e-3, 1e-9)
@@ -114,6 +115,7 @@ def test_the_rate_rises_and_is_concave_between_linear_ones(snr: Fraction, one: F
         assert 2 * middle >= low + efficiency_enclosure(snr, large, 200)[0]
 
 
+@few(25)
 @given(POSITIVE, PARTS)
 def test_the_inverse_encloses_the_share(snr: Fraction, share: Fraction) -> None:
     rate = efficiency_enclosure(snr, share, 300)[0]
@@ -126,6 +128,7 @@ def test_the_inverse_encloses_the_share(snr: Fraction, share: Fraction) -> None:
     assert abs(low / share - 1) < Fraction(1, 2**150)
 
 
+@few(25)
 @given(st.integers(1, 30), PARTS)
 def test_the_inverse_is_exact_where_it_is_simple(power: int, share: Fraction) -> None:
     assert enclose_share(share * (2**power - 1), share * power) == (share, share)
@@ -137,6 +140,7 @@ def test_the_inverse_at_the_ends() -> None:
     assert enclose_share(Fraction(7), Fraction(0)) == (0, 0)
 
 
+@few(20)
 @given(concave_instances())
 def test_the_solver_serves_the_most(instance: SlideInstance) -> None:
     shares = references(instance)
@@ -151,6 +155,7 @@ def test_the_solver_serves_the_most(instance: SlideInstance) -> None:
     assert not violations(instance, found.solution)
 
 
+@few(15)
 @given(concave_instances(max_users=3))
 def test_enclosures_hold_the_least_shares(instance: SlideInstance) -> None:
     found = concave_shares(instance)
@@ -167,6 +172,7 @@ def test_enclosures_hold_the_least_shares(instance: SlideInstance) -> None:
                 assert found.user_low[user] >= share * (1 - 1e-6)
 
 
+@few(20)
 @given(concave_instances())
 def test_it_serves_as_many_as_linear_rates(instance: SlideInstance) -> None:
     plain = eo.solve(replace(instance, variant="plain"), "slide")
@@ -177,6 +183,7 @@ def test_it_serves_as_many_as_linear_rates(instance: SlideInstance) -> None:
     assert not violations(instance, plain.solution)
 
 
+@few(25)
 @given(concave_instances(max_users=3), st.sampled_from((0.5, 1.0, 0.99, 1 - 1e-9, 1 + 1e-9)))
 def test_what_the_compiled_numbers_allow_the_raw_fields_allow(instance: SlideInstance, factor: float) -> None:
     found = eo.solve(instance, "slide-concave").solution
@@ -288,6 +295,7 @@ def exact_by_model(instance: SlideInstance) -> int:
     return len(found)
 
 
+@few(12)
 @given(concave_instances(max_users=3))
 def test_the_exact_model_agrees(instance: SlideInstance) -> None:
     assert exact_by_model(instance) == eo.solve(instance, "slide-concave").value

@@ -14,6 +14,7 @@ from edgeopt.instances.slide import SlideInstance
 from edgeopt.instances.slide.pair import Pair
 from edgeopt.solvers.slide.exact_share import ExactShare, exact_share, least_energy_slopes, simplest
 from edgeopt.solvers.slide.proof import slope_bound
+from edgeopt.testing.profiles import few
 from edgeopt.testing.slide import slide_instances
 
 TICK = 10**9
@@ -156,6 +157,7 @@ def test_layers_without_work_have_no_say_in_the_speeds() -> None:
     assert found.speed == (1, Fraction(1, 2), Fraction(1, 2))
 
 
+@few(25)
 @given(slide_instances(min_users=1, max_layers=6), st.lists(st.integers(0, 40), min_size=6, max_size=6))
 def test_no_slopes_prove_a_feasible_share_too_small(instance: SlideInstance, drawn: list[int]) -> None:
     compiled = instance.compiled
@@ -170,6 +172,7 @@ def test_no_slopes_prove_a_feasible_share_too_small(instance: SlideInstance, dra
             assert bound <= found.high
 
 
+@few(25)
 @given(slide_instances(min_users=1, max_layers=6))
 def test_the_minorant_meets_the_deadline_and_never_falls(instance: SlideInstance) -> None:
     compiled = instance.compiled

@@ -17,6 +17,7 @@ from edgeopt.instances.slide import LayerTable, Models, SlideInstance, Users
 from edgeopt.instances.slide.pair import Pair
 from edgeopt.models.slide.least_share import least_share
 from edgeopt.result import Termination
+from edgeopt.testing.profiles import few
 from edgeopt.testing.slide import slide_instances
 
 pytestmark = pytest.mark.child
@@ -116,6 +117,7 @@ def joint_instances(draw: st.DrawFn) -> SlideInstance:
 
 
 @pytest.mark.parametrize("name", ALL)
+@few(10)
 @given(instance=joint_instances() | slide_instances())
 def test_all_agree_with_the_algorithm(name: str, instance: SlideInstance) -> None:
     best = edgeopt.solve(instance, "slide").value
@@ -129,6 +131,7 @@ def test_all_agree_with_the_algorithm(name: str, instance: SlideInstance) -> Non
     assert optimum(instance, -tie) <= result.value <= best <= result.bound <= optimum(instance, tie)
 
 
+@few(25)
 @given(instance=joint_instances() | slide_instances())
 def test_brute_force_agrees(instance: SlideInstance) -> None:
     assert (
@@ -136,6 +139,7 @@ def test_brute_force_agrees(instance: SlideInstance) -> None:
     )
 
 
+@few(10)
 @given(instance=joint_instances(), bits=st.integers(6, 9))
 def test_a_coarse_grid_stays_on_both_sides(instance: SlideInstance, bits: int) -> None:
     best = edgeopt.solve(instance, "slide").value

@@ -30,6 +30,7 @@ from edgeopt.solvers import cpsat, highs
 from edgeopt.solvers.base import Control, checked, solve
 from edgeopt.solvers.slide.broadcast import cheapest, cheapest_several, least_band
 from edgeopt.system.exact import as_fraction
+from edgeopt.testing.profiles import few
 from edgeopt.testing.slide import slide_instances
 
 MOST = settings.default.max_examples if settings.default is not None else 60
@@ -130,6 +131,7 @@ def assert_feasible(instance: SlideInstance, solution: Allocation) -> None:
     assert violations(instance, solution) == []
 
 
+@few(20)
 @given(multicast_instances(max_users=5))
 def test_optimal(instance: SlideInstance) -> None:
     result = solve(instance, "multicast")
@@ -141,6 +143,7 @@ def test_optimal(instance: SlideInstance) -> None:
         assert result.value == result.bound
 
 
+@few(20)
 @given(multicast_instances(max_users=5, variant="multicast-many"))
 def test_optimal_with_several_broadcasts_of_a_model(instance: SlideInstance) -> None:
     test_optimal.hypothesis.inner_test(instance)  # type: ignore[attr-defined]
@@ -149,8 +152,8 @@ def test_optimal_with_several_broadcasts_of_a_model(instance: SlideInstance) -> 
     assert solve(instance, "multicast").value >= one
 
 
-@settings(max_examples=MOST // 2)
-@given(multicast_instances(max_users=5, sole=False), st.sampled_from(MULTICAST), st.integers(1, 3))
+@few(20)
+@given(multicast_instances(max_users=4, sole=False), st.sampled_from(MULTICAST), st.integers(1, 3))
 def test_greedy_is_feasible_bounded_and_keeps_its_guarantee(
     instance: SlideInstance, variant: Variant, seeds: int
 ) -> None:
@@ -171,6 +174,7 @@ def test_greedy_is_feasible_bounded_and_keeps_its_guarantee(
     assert surely <= proof.bound <= len(instance.users)
 
 
+@few(15)
 @given(multicast_instances(sole=False))
 def test_least_share_model_is_feasible_and_has_no_bound(instance: SlideInstance) -> None:
     result = solve(instance, "multicast", provision="least")
@@ -199,6 +203,7 @@ def test_exact_models(instance: SlideInstance, variant: Variant) -> None:
             assert "breaks" in result.message
 
 
+@few(25)
 @given(multicast_instances(max_users=4, sole=False), st.data())
 def test_cuts_refute_exactly_what_does_not_fit(instance: SlideInstance, data: st.DataObject) -> None:
     instance = replace(instance, variant=data.draw(st.sampled_from(MULTICAST)))

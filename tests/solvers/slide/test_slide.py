@@ -12,9 +12,11 @@ from edgeopt.instances.slide import PROBLEM, SlideInstance
 from edgeopt.instances.slide.corners import CORNERS
 from edgeopt.instances.slide.instance import VARIANTS
 from edgeopt.result import Termination, ValueEvidence
+from edgeopt.testing.profiles import few
 from edgeopt.testing.slide import slide_instances
 
 
+@few(30)
 @given(slide_instances())
 def test_it_serves_what_brute_force_serves(instance: SlideInstance) -> None:
     found, best = edgeopt.solve(instance, "slide"), edgeopt.solve(instance, "brute-force")

@@ -26,6 +26,7 @@ from edgeopt.solvers.slide import knapsack, weighted
 from edgeopt.solvers.slide.admission import ExactUser
 from edgeopt.solvers.slide.best_served import best_served
 from edgeopt.solvers.slide.knapsack import Knapsack, pack
+from edgeopt.testing.profiles import few
 from edgeopt.testing.slide import slide_instances
 
 WEIGHTS = (1, 1, 2, 3, 5, 7, 100, 2**31)
@@ -138,6 +139,7 @@ def test_shares_that_fill_the_band_are_told_apart_exactly(users: list[tuple[Frac
     assert sum(exact[user] for user in found.users.tolist()) <= 1
 
 
+@few(25)
 @given(weighted_instances())
 def test_the_program_serves_the_largest_weight(instance: SlideInstance) -> None:
     best = eo.solve(instance, "brute-force")
@@ -147,6 +149,7 @@ def test_the_program_serves_the_largest_weight(instance: SlideInstance) -> None:
     assert not violations(instance, found.solution)
 
 
+@few(25)
 @given(weighted_instances(), st.sampled_from((0.01, 0.1, 1 / 3, 0.5, 0.9, 0.999)))
 def test_scaled_weights_keep_the_guarantee(instance: SlideInstance, epsilon: float) -> None:
     best = eo.solve(instance, "brute-force").value
@@ -247,6 +250,7 @@ def test_the_band_that_is_a_hair_too_narrow() -> None:
     assert eo.solve(tenths([1] * 10, [2] * 10, deadline_s=1 - 1e-12), "weighted-dp").value == 18
 
 
+@few(25)
 @given(weighted_instances(), st.data())
 def test_a_model_of_the_same_knapsack_agrees(instance: SlideInstance, data: DataObject) -> None:
     from edgeopt.models.slide.formulation import LeastShareFormulation
