@@ -12,11 +12,11 @@ except ModuleNotFoundError as error:
         name=error.name,
     ) from error
 
+from edgeopt.testing.batching import batching_instances, node_problems, schedules
 from edgeopt.testing.binding import binding_constraints, nontrivial, nontrivial_share
 from edgeopt.testing.decomposition import decomposition_instances
 from edgeopt.testing.harness import assert_solver
 from edgeopt.testing.slide import slide_instances
-from edgeopt.testing.strategies import batching_instances, node_problems, schedules
 
 __all__ = [
     "assert_solver",

@@ -6,6 +6,7 @@ import inspect
 import tempfile
 from collections.abc import Callable
 from fractions import Fraction
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +19,7 @@ from edgeopt.instances.base import Instance, problem
 from edgeopt.instances.io import write_bytes
 from edgeopt.result import Answer, Result, Termination
 from edgeopt.solvers.base import Control, SolverInfo, checked, solver, solvers
-from edgeopt.testing.assignment import assignment_instances
-from edgeopt.testing.decomposition import decomposition_instances
-from edgeopt.testing.slide import slide_instances
-from edgeopt.testing.strategies import batching_instances
 
-STRATEGIES: dict[str, Callable[[], SearchStrategy[Any]]] = {
-    "assignment": assignment_instances,
-    "batching": batching_instances,
-    "decomposition": decomposition_instances,
-    "slide": slide_instances,
-}
-"""Strategy for the instances of each problem."""
 REFERENCES = ("brute-force", "cpsat")
 """Exact solvers that give the optimum: the first one that takes the instance and is not the one under test."""
 MOST_SHOWN = 4000
@@ -113,7 +103,7 @@ def assert_solver(
         phases=[Phase.generate, Phase.shrink],
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
     )
-    @given(STRATEGIES[problem]() if strategy is None else strategy)
+    @given(_instances_of(problem) if strategy is None else strategy)
     def test(instance: Instance) -> None:
         try:
             first = run(instance)
@@ -137,6 +127,14 @@ def assert_solver(
         raise AssertionError(
             f"{info.name}: every generated instance is outside its assumptions; give a narrower strategy"
         ) from None
+
+
+def _instances_of(problem_name: str) -> SearchStrategy[Any]:
+    """The strategy ``<problem>_instances`` in the module of the problem's name beside this one."""
+    problem(problem_name)  # says which there are
+    module = import_module(f"{__package__}.{problem_name}")
+    found: SearchStrategy[Any] = getattr(module, f"{problem_name}_instances")()
+    return found
 
 
 def _runner(

@@ -14,7 +14,7 @@ from edgeopt.instances.batching import BatchingInstance, Node, Requests
 from edgeopt.solvers.base import solvers
 from edgeopt.system.catalogue import lookup
 from edgeopt.system.quantization import quantization
-from edgeopt.testing.strategies import batching_instances
+from edgeopt.testing.batching import batching_instances
 
 # `pyomo` needs a solver of the user's choice and has a test of its own.
 EXACT = [name for name, info in solvers("batching").items() if info.exact and name != "pyomo"]

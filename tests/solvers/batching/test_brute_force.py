@@ -15,7 +15,7 @@ from edgeopt.instances.batching import BatchingInstance, NodeProblem
 from edgeopt.result import Termination, ValueEvidence
 from edgeopt.solvers.base import Control
 from edgeopt.solvers.batching import brute_force
-from edgeopt.testing.strategies import batching_instances, node_problems
+from edgeopt.testing.batching import batching_instances, node_problems
 
 
 def feasible(node: NodeProblem, batch: tuple[int, ...]) -> bool:

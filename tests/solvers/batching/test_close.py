@@ -16,7 +16,7 @@ from edgeopt.proof import Leaf
 from edgeopt.result import Termination
 from edgeopt.solvers.base import Control, checked
 from edgeopt.solvers.batching.close import choices, close
-from edgeopt.testing.strategies import batching_instances
+from edgeopt.testing.batching import batching_instances
 
 
 def _exact(instance: BatchingInstance) -> int:

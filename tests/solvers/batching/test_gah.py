@@ -12,7 +12,7 @@ import edgeopt
 from edgeopt.errors import InstanceError
 from edgeopt.instances.batching import BatchingInstance
 from edgeopt.result import Termination, ValueEvidence
-from edgeopt.testing.strategies import batching_instances
+from edgeopt.testing.batching import batching_instances
 
 
 def optimum(instance: BatchingInstance) -> int:

@@ -15,7 +15,7 @@ from edgeopt.errors import AssumptionError
 from edgeopt.instances.batching import NodeProblem
 from edgeopt.result import ValueEvidence
 from edgeopt.solvers.batching import brute_force, large_bandwidth, ot_paper
-from edgeopt.testing.strategies import node_problems
+from edgeopt.testing.batching import node_problems
 
 
 def downlink(node: NodeProblem) -> int:

@@ -14,7 +14,7 @@ from edgeopt.errors import AssumptionError, UnknownNameError
 from edgeopt.instances.batching import NodeProblem
 from edgeopt.result import Termination, ValueEvidence
 from edgeopt.solvers.batching import brute_force, ot_paper
-from edgeopt.testing.strategies import node_problems
+from edgeopt.testing.batching import node_problems
 
 EXACT = [name for name, variant in ot_paper.VARIANTS.items() if variant.exact]
 nodes_with_shared_downlink = node_problems(max_requests=9, downlink_rules=["worst-channel"])

@@ -17,7 +17,7 @@ from edgeopt.instances.batching.roofline import batch_latency_s
 from edgeopt.solvers.base import solvers
 from edgeopt.solvers.batching import brute_force
 from edgeopt.solvers.batching.ot import solve_node
-from edgeopt.testing.strategies import batching_instances, node_problems
+from edgeopt.testing.batching import batching_instances, node_problems
 
 ROOFLINE = ("roofline",)
 EXACT = [name for name, info in solvers("batching").items() if info.exact and name != "pyomo"]
@@ -92,7 +92,7 @@ def test_the_big_m_forms_and_gah(instance: BatchingInstance) -> None:
 @given(batching_instances(max_nodes=2, max_requests=6, latencies=ROOFLINE), st.data())
 def test_raw_fields_and_compiled_form_agree(instance: BatchingInstance, data: st.DataObject) -> None:
     from edgeopt.instances.batching.schedule import compiled_violations
-    from edgeopt.testing.strategies import schedules
+    from edgeopt.testing.batching import schedules
 
     schedule = data.draw(schedules(instance))
     assert bool(edgeopt.violations(instance, schedule)) == bool(compiled_violations(instance, schedule))
