@@ -225,6 +225,8 @@ def certificate_of(one: Rated, limit_s: float) -> tuple[str, Raw]:
         instance = instance_of(json.loads(row["source"]))
         result = solve(instance, row["solver"], time_limit=limit_s, seed=row["seed"], **json.loads(row["options"]))
         found = certify(instance, result, time_limit=limit_s)
+        if found.interrupted:
+            raise KeyboardInterrupt
     except (EdgeoptError, OSError) as error:
         return str(error)[:200], Raw("-")
     if found.certificate is None:
