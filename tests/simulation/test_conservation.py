@@ -147,6 +147,8 @@ def test_unknown_policies_and_bad_scenarios_are_refused() -> None:
     with pytest.raises(UnknownNameError, match="no policy 'gahh'; there are: static, no-batching, gah"):
         simulate(scenario(epochs=1), "gahh")
     assert {"static", "no-batching", "gah", "cpsat"} <= set(policy_names())
+    with pytest.raises(InstanceError, match="policy static has no option 'order'"):
+        simulate(scenario(epochs=1), "static", options={"order": "best"})
     for options, text in (
         ({"epoch": 0.2}, "must be within the epoch"),
         ({"epochs": 0}, "epochs = 0: must be 1 or more"),
