@@ -144,7 +144,7 @@ def _problem(problem: str, rows: Sequence[dict[str, Any]], own: Sequence[Rated])
         times = [one.row["seconds"] for one in mine]
         lines.append(
             (
-                name, len(all_runs), len(mine), sum(ratio == 1.0 for ratio in ratios),
+                name, len(all_runs), len(mine), sum(one.reached for one in mine),
                 float(np.mean(ratios)) if ratios else None, min(ratios, default=None),
                 float(np.mean(proved)) if proved else None, median(times) if times else None,
                 max(times, default=None), *(share_within(fast[name], tau) for tau in TAUS),
@@ -182,7 +182,7 @@ def _task(one: Rated) -> tuple[Any, ...]:
 
 def _costs(own: Sequence[Rated], name: str) -> dict[Any, float | None]:
     """Seconds to a value as good as the best known; None where it is not reached."""
-    return {_task(one): max(one.row["seconds"], 1e-6) if one.ratio == 1.0 else None for one in own if one.label == name}
+    return {_task(one): max(one.row["seconds"], 1e-6) if one.reached else None for one in own if one.label == name}
 
 
 def _values(own: Sequence[Rated], name: str, what: str) -> list[float]:
