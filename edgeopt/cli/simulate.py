@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ COMMAND: dict[str, Any] = {
     "context_settings": {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
     "options_metavar": "[--policy P,...] [--seeds N] [OPTIONS]",
 }
+EVERY_S = 3.0
+"""Time between two lines of progress (s)."""
 DEFAULT_POLICIES = "gah,static,no-batching"
 
 PARAMETERS = (
@@ -72,18 +75,29 @@ def _run(
     names = [name.strip() for name in (policy or DEFAULT_POLICIES).split(",")]
     solver = solver_options(list(option or []))
     lines: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
-    for seed in range(1, (seeds or 3) + 1):
-        live = scenario(seed=seed, **options)
-        for name in names:
-            outcome = run(live, name, options=None if name in (NO_BATCHING, STATIC) else solver)
-            line = {"seed": seed, **outcome.summary(), "traffic": live.traffic.source}
-            lines[name].append(line)
-            if as_json:
-                typer.echo(json.dumps({key: _finite(value) for key, value in line.items()}, allow_nan=False))
-    if csv is not None:
-        _write_csv([line for found in lines.values() for line in found], csv)
-    if not as_json:
-        _print(lines)
+    told = time.monotonic()
+    interrupted = False
+    try:
+        for seed in range(1, (seeds or 3) + 1):
+            live = scenario(seed=seed, **options)
+            for name in names:
+                if time.monotonic() - told > EVERY_S:
+                    told = time.monotonic()
+                    typer.echo(f"{sum(map(len, lines.values()))} of {len(names) * (seeds or 3)} runs", err=True)
+                outcome = run(live, name, options=None if name in (NO_BATCHING, STATIC) else solver)
+                line = {"seed": seed, **outcome.summary(), "traffic": live.traffic.source}
+                lines[name].append(line)
+                if as_json:
+                    typer.echo(json.dumps({key: _finite(value) for key, value in line.items()}, allow_nan=False))
+    except KeyboardInterrupt:
+        interrupted = True
+    done = {name: found for name, found in lines.items() if found}
+    if csv is not None and done:
+        _write_csv([line for found in done.values() for line in found], csv)
+    if not as_json and done:
+        _print(done)
+    if interrupted:
+        raise KeyboardInterrupt
 
 
 def _finite(value: Any) -> Any:

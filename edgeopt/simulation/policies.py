@@ -17,7 +17,7 @@ from edgeopt.instances.batching import BatchingInstance, NodeProblem, Schedule
 from edgeopt.instances.batching.instance import Node
 from edgeopt.instances.batching.node import IntArray
 from edgeopt.instances.batching.roofline import batch_latency_s
-from edgeopt.result import ValueEvidence
+from edgeopt.result import Termination, ValueEvidence
 from edgeopt.simulation.outcome import Outcome, State
 from edgeopt.simulation.scenario import Scenario, Slots
 from edgeopt.solvers.base import solve, solver, solvers
@@ -59,6 +59,8 @@ class _Solver:
 
     def __call__(self, instance: BatchingInstance) -> Schedule:
         result = solve(instance, self.name, seed=self.seed, **self.options)
+        if result.termination is Termination.INTERRUPTED:  # Ctrl-C ends the simulation, not one epoch
+            raise KeyboardInterrupt
         if result.value_evidence is not ValueEvidence.CHECKED or not isinstance(result.solution, Schedule):
             raise BackendError(f"{self.name} on {instance.name}: no feasible schedule: {result.summary()}")
         return result.solution

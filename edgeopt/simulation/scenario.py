@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeopt.errors import InstanceError
+from edgeopt.instances.batching.compiled import accurate
 from edgeopt.instances.batching.generate import HOSTS, make_node
 from edgeopt.instances.batching.instance import DownlinkRule, FloatArray, Latency, Node
 from edgeopt.instances.batching.roofline import batch_latency_s
@@ -97,8 +98,7 @@ class Scenario:
 
     def accurate(self, node: Node) -> NDArray[np.bool_]:
         """(I,) requests whose accuracy a node meets (12e)."""
-        met: NDArray[np.bool_] = self.traffic.accuracy <= node.quantization.accuracy()
-        return met
+        return accurate(self.traffic.accuracy, node)
 
     def alone_s(self) -> FloatArray:
         """(I,) least time (s) that computing takes, alone on the fastest node that is accurate enough."""

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from edgeopt.errors import BackendError
+from edgeopt.errors import BackendError, InstanceError
 from edgeopt.instances.batching import BatchingInstance, Requests, Schedule
 from edgeopt.instances.batching.instance import FloatArray
 from edgeopt.instances.batching.node import IntArray
@@ -22,7 +22,7 @@ from edgeopt.instances.batching.roofline import batch_latency_s
 from edgeopt.simulation import slots as adapting
 from edgeopt.simulation.channels import Channels
 from edgeopt.simulation.outcome import Epoch, Outcome, State
-from edgeopt.simulation.policies import NO_BATCHING, Scheduler, in_time, scheduler, without_batching
+from edgeopt.simulation.policies import NO_BATCHING, STATIC, Scheduler, in_time, scheduler, without_batching
 from edgeopt.simulation.scenario import BITS_PER_TOKEN, NOISE_W_PER_HZ, Scenario, Slots
 from edgeopt.simulation.traffic import TIME_DIGITS
 
@@ -63,6 +63,8 @@ def simulate(
     AssumptionError, BackendError, InstanceError
         As the solver raises them, or if it has no feasible schedule.
     """
+    if policy in (NO_BATCHING, STATIC) and options:
+        raise InstanceError(f"policy {policy} has no option {next(iter(options))!r}; it has none")
     if policy == NO_BATCHING:
         return without_batching(scenario)
     run = _Run(scenario, scheduler(scenario, policy, options or {}), observe)

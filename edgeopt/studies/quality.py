@@ -12,6 +12,8 @@ from edgeopt.studies.task import DONE
 
 Row = Mapping[str, Any]
 
+LAST_DIGITS = 1e-9
+
 
 def label(row: Row) -> str:
     """A solver with its options, as it is called in tables."""
@@ -42,6 +44,11 @@ class Rated:
     def ratio(self) -> float | None:
         """Value over best value (the other way when minimising): 1 is as good as any."""
         return _ratio(self.row["sense"], self.row["value"], self.best)
+
+    @property
+    def reached(self) -> bool:
+        """Whether the best is reached, but for the last digits of values that are no whole numbers."""
+        return self.ratio is not None and self.ratio >= 1 - LAST_DIGITS
 
     @property
     def proved(self) -> float | None:

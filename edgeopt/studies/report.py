@@ -144,7 +144,7 @@ def _problem(problem: str, rows: Sequence[dict[str, Any]], own: Sequence[Rated])
         times = [one.row["seconds"] for one in mine]
         lines.append(
             (
-                name, len(all_runs), len(mine), sum(ratio == 1.0 for ratio in ratios),
+                name, len(all_runs), len(mine), sum(one.reached for one in mine),
                 float(np.mean(ratios)) if ratios else None, min(ratios, default=None),
                 float(np.mean(proved)) if proved else None, median(times) if times else None,
                 max(times, default=None), *(share_within(fast[name], tau) for tau in TAUS),
@@ -182,7 +182,7 @@ def _task(one: Rated) -> tuple[Any, ...]:
 
 def _costs(own: Sequence[Rated], name: str) -> dict[Any, float | None]:
     """Seconds to a value as good as the best known; None where it is not reached."""
-    return {_task(one): max(one.row["seconds"], 1e-6) if one.ratio == 1.0 else None for one in own if one.label == name}
+    return {_task(one): max(one.row["seconds"], 1e-6) if one.reached else None for one in own if one.label == name}
 
 
 def _values(own: Sequence[Rated], name: str, what: str) -> list[float]:
@@ -225,6 +225,8 @@ def certificate_of(one: Rated, limit_s: float) -> tuple[str, Raw]:
         instance = instance_of(json.loads(row["source"]))
         result = solve(instance, row["solver"], time_limit=limit_s, seed=row["seed"], **json.loads(row["options"]))
         found = certify(instance, result, time_limit=limit_s)
+        if found.interrupted:
+            raise KeyboardInterrupt
     except (EdgeoptError, OSError) as error:
         return str(error)[:200], Raw("-")
     if found.certificate is None:

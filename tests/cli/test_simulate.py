@@ -56,6 +56,28 @@ def test_refusals(run: Any, words: list[str], text: str) -> None:
     assert text in ran.err
 
 
+def test_ctrl_c_keeps_the_runs_that_are_done(run: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    from edgeopt.result import Termination
+    from edgeopt.simulation import policies
+
+    solved = []
+
+    def solve(*words: Any, **options: Any) -> Any:
+        solved.append(1)
+        result = real(*words, **options)
+        return result if len(solved) < 5 else replace(result, termination=Termination.INTERRUPTED)
+
+    real = policies.solve
+    monkeypatch.setattr(policies, "solve", solve)
+    ran = run("simulate", "--policy", "gah", "--seeds", 9, "--csv", tmp_path / "runs.csv", *SHORT[:4], "--rate", 2)
+    assert ran.code == 130
+    assert "interrupted" in ran.err
+    assert len((tmp_path / "runs.csv").read_text().splitlines()) == 2
+    assert "gah" in ran.out
+
+
 def test_help_lists_the_scenario(run: Any) -> None:
     ran = run("simulate", "--help")
     assert ran.code == 0

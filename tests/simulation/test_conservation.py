@@ -91,7 +91,7 @@ def assert_conserved(outcome: Outcome, ledger: Ledger | None) -> None:
 
 
 @given(scenarios(), st.sampled_from(POLICIES))
-@settings(max_examples=30)
+@settings(max_examples=settings.default.max_examples // 2)
 def test_every_request_ends_once_and_nothing_is_over_capacity(live: Any, policy: str) -> None:
     ledger = None if policy == "no-batching" else Ledger(strict=policy != "static")
     outcome = simulate(live, policy, observe=ledger)
@@ -102,7 +102,7 @@ def test_every_request_ends_once_and_nothing_is_over_capacity(live: Any, policy:
 
 
 @given(scenarios())
-@settings(max_examples=10)
+@settings(max_examples=settings.default.max_examples // 6)
 def test_without_batching_no_gpu_does_two_things_at_a_time(live: Any) -> None:
     outcome = simulate(live, "no-batching")
     traffic, slots = live.traffic, live.slots
@@ -147,6 +147,8 @@ def test_unknown_policies_and_bad_scenarios_are_refused() -> None:
     with pytest.raises(UnknownNameError, match="no policy 'gahh'; there are: static, no-batching, gah"):
         simulate(scenario(epochs=1), "gahh")
     assert {"static", "no-batching", "gah", "cpsat"} <= set(policy_names())
+    with pytest.raises(InstanceError, match="policy static has no option 'order'"):
+        simulate(scenario(epochs=1), "static", options={"order": "best"})
     for options, text in (
         ({"epoch": 0.2}, "must be within the epoch"),
         ({"epochs": 0}, "epochs = 0: must be 1 or more"),

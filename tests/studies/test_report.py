@@ -47,6 +47,11 @@ def test_ratios_against_the_best_of_all_runs() -> None:
     assert (cheap["a"].ratio, cheap["b"].ratio, cheap["b"].proved) == (5 / 8, 1.0, 1.0)
     assert cheap["a"].bound == 5  # the bound of `e` is refuted by `b`
     assert [one.ratio for one in rated([row("a", 0, 0), row("b", 0)])] == [1.0, 1.0]
+    assert [one.reached for one in rated([row("a", 1.0), row("b", 1.0 - 1e-12), row("c", 0.999)])] == [
+        True,
+        True,
+        False,
+    ]
 
 
 COSTS = st.dictionaries(

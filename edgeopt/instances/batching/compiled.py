@@ -67,7 +67,7 @@ def _compile_node(instance: BatchingInstance, index: int) -> NodeProblem:
     memory = tokens + instance.padded_prompt_tokens
     compute = _class_compute(instance, node, tokens, len(requests))
 
-    servable = instance.accepted(index) & _accurate(requests.accuracy, node)
+    servable = instance.accepted(index) & accurate(requests.accuracy, node)
     served = np.nonzero(servable)[0]
     uplink = minimum_shares(
         requests.prompt_tokens[served] * instance.bits_per_token,
@@ -147,7 +147,7 @@ def _class_memory_time(
     return columns[:, 0].copy(), columns[:, 1].copy()
 
 
-def _accurate(accuracy: FloatArray, node: Node) -> NDArray[np.bool_]:
+def accurate(accuracy: FloatArray, node: Node) -> NDArray[np.bool_]:
     """(11)/(12e): the required accuracy is at most ``f(dPPL) = 1 - dPPL``, compared exactly."""
     offered = 1 - as_fraction(node.quantization.ppl_differential)
     least = float(offered)
