@@ -18,6 +18,7 @@ from edgeopt.certify.verify.proof_exchange import replay
 from edgeopt.certify.verify.reading import Refuted, Unreadable
 from edgeopt.instances.slide.generate import CORNERS
 from edgeopt.solvers.base import Control
+from edgeopt.testing.profiles import few
 
 NAMED = {"problem_name": "slide", "instance": {"name": "x", "digest": "x", "file_sha256": None}, "producer": {}}
 
@@ -59,6 +60,7 @@ def test_results_without_a_proof_get_one() -> None:
     assert str(found.evidence) == "proved"
 
 
+@few(25)
 @given(st.data())
 def test_any_evidence_gives_a_bound(data: st.DataObject) -> None:
     """Layers and slopes at random, at random digits: the bound is never below what can be served."""

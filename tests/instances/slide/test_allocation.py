@@ -16,9 +16,11 @@ import edgeopt as eo
 from edgeopt.errors import InstanceError
 from edgeopt.instances.slide import Allocation, SlideInstance, allocation, band
 from edgeopt.instances.slide.allocation import EMPTY
+from edgeopt.testing.profiles import few
 from edgeopt.testing.slide import allocations, slide_instances
 
 
+@few(25)
 @given(slide_instances(), st.data())
 def test_round_trip(instance: SlideInstance, data: st.DataObject) -> None:
     found = data.draw(allocations(instance))

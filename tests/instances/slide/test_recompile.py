@@ -17,6 +17,7 @@ from edgeopt.instances.slide import Allocation, LayerTable, Models, SlideInstanc
 from edgeopt.instances.slide.compiled import LOG_BITS
 from edgeopt.instances.slide.generate import CORNERS
 from edgeopt.instances.slide.instance import LEAST, MOST, MOST_SECONDS
+from edgeopt.testing.profiles import few
 from edgeopt.testing.slide import slide_instances
 
 TICKS = 10**12
@@ -96,6 +97,7 @@ def assert_rate(instance: SlideInstance, user: int) -> None:
     assert (rate / unit).denominator <= 2
 
 
+@few(25)
 @given(slide_instances())
 def test_drawn_instances(instance: SlideInstance) -> None:
     assert_compiles_exactly(instance)
@@ -191,6 +193,7 @@ def test_too_many_pairs_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
         instance.compiled  # noqa: B018
 
 
+@few(25)
 @given(slide_instances(min_users=1), st.data())
 def test_what_is_feasible_compiled_is_feasible_in_the_raw_fields(instance: SlideInstance, data: st.DataObject) -> None:
     """At the least share of the compiled numbers, where rounding the wrong way would show."""

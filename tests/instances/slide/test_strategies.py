@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from edgeopt.instances.slide import LayerTable, Models, SlideInstance, Users
 from edgeopt.instances.slide.pair import Pair
+from edgeopt.testing.profiles import few
 from edgeopt.testing.slide import allocations, binding_limits, slide_instances
 
 
@@ -110,6 +111,7 @@ def test_every_corner_is_drawn() -> None:
     assert not left, list(left)
 
 
+@few(25)
 @given(slide_instances(min_users=1, max_users=2, max_models=1, max_layers=2, energy=False))
 def test_the_options_are_obeyed(instance: SlideInstance) -> None:
     assert 1 <= len(instance.users) <= 2
@@ -132,6 +134,7 @@ def test_many_models() -> None:
     assert most > 6
 
 
+@few(25)
 @given(slide_instances(), st.data())
 def test_allocations_are_of_the_instance(instance: SlideInstance, data: st.DataObject) -> None:
     found = data.draw(allocations(instance))

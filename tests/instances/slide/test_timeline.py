@@ -16,6 +16,7 @@ from edgeopt.errors import InstanceError
 from edgeopt.instances.slide import Allocation, LayerTable, Models, SlideInstance, Users
 from edgeopt.instances.slide.pair import Pair
 from edgeopt.instances.slide.timeline import finish_times, timeline, unrolled_finish
+from edgeopt.testing.profiles import few
 from edgeopt.testing.slide import slide_instances
 
 TIMES = st.fractions(0, 100, max_denominator=60)
@@ -45,6 +46,7 @@ def test_the_recursion_by_hand() -> None:
 SPEEDS = st.sampled_from([Fraction(1), Fraction(1, 2), Fraction(1, 3), Fraction(9, 10)])
 
 
+@few(25)
 @given(slide_instances(min_users=1), st.fractions(Fraction(1, 100), 1, max_denominator=100), st.data())
 def test_a_share_is_enough_iff_the_recursion_ends_in_time(
     instance: SlideInstance, share: Fraction, data: st.DataObject
@@ -68,6 +70,7 @@ def in_time(pair: Pair, share: Fraction, speed: list[Fraction] | None) -> bool:
     return finish_times(pair.download_ticks(share), pair.compute_ticks(speed))[-1] <= pair.deadline
 
 
+@few(25)
 @given(slide_instances(min_users=1), st.data())
 def test_timelines(instance: SlideInstance, data: st.DataObject) -> None:
     compiled = instance.compiled

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from edgeopt.instances.base import Violation
 from edgeopt.instances.slide import Allocation, LayerTable, Models, SlideInstance, Users, check
 from edgeopt.instances.slide.compiled_check import compiled_violations
+from edgeopt.testing.profiles import few
 from edgeopt.testing.slide import allocations, slide_instances
 
 Numbers = np.ndarray[Any, np.dtype[np.float64]] | tuple[Fraction, ...]
@@ -122,6 +123,7 @@ def test_everything_at_once() -> None:
     }  # fmt: skip
 
 
+@few(25)
 @given(slide_instances(), st.data())
 def test_the_compiled_check_never_accepts_what_the_raw_one_refuses(
     instance: SlideInstance, data: st.DataObject
@@ -148,6 +150,7 @@ def near(instance: SlideInstance, data: st.DataObject) -> Allocation | None:
     return Allocation(np.array([u for u, _, _ in served]), np.array([m for _, m, _ in served]), np.array(share))
 
 
+@few(25)
 @given(slide_instances(min_users=1), st.data())
 def test_the_compiled_check_is_exact_at_the_border(instance: SlideInstance, data: st.DataObject) -> None:
     """Shares within an ulp or two of the least: floats cannot tell, and the answer is that of the fractions."""
@@ -167,6 +170,7 @@ def test_the_compiled_check_is_exact_at_the_border(instance: SlideInstance, data
     assert full == (sum(map(Fraction, allocation.share.tolist()), Fraction(0)) > 1)  # type: ignore[union-attr]
 
 
+@few(25)
 @given(slide_instances(min_users=1), st.data())
 def test_fractions_and_doubles_are_checked_alike(instance: SlideInstance, data: st.DataObject) -> None:
     allocation = near(instance, data)

@@ -102,6 +102,7 @@ def test_tangents_cut_off_the_values_that_they_are_made_for(pair: Pair, data: st
         assert float(np.array(tangent.coefficient) @ values[tangent.position]) < 0
 
 
+@few(25)
 @given(slide_instances(max_users=3, max_models=2))
 def test_variables_come_in_the_order_of_the_columns(instance: SlideInstance) -> None:
     joint = joint_tangents(instance)

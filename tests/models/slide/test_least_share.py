@@ -19,6 +19,7 @@ from edgeopt.models.slide.least_share import MOST_BITS, LeastShare, fits, least_
 from edgeopt.models.slide.pyomo_share import PyomoShare
 from edgeopt.solvers import cpsat, highs, pyomo_factory
 from edgeopt.solvers.base import Control, checked
+from edgeopt.testing.profiles import few
 from edgeopt.testing.slide import slide_instances
 
 LEAST = Fraction(1, 2**130)
@@ -38,6 +39,7 @@ def pair(**fields: object) -> Pair:
     return Pair(**{**given, **fields})  # type: ignore[arg-type]
 
 
+@few(25)
 @given(slide_instances(min_users=1), st.data())
 def test_what_is_enough_is_enough_and_what_is_less_is_not(instance: SlideInstance, data: st.DataObject) -> None:
     user = data.draw(st.integers(0, len(instance.users) - 1))
@@ -101,6 +103,7 @@ def test_shares_that_fill_the_band_exactly_fit() -> None:
     assert not fits([tenth] * 9 + [more], [known] * 9 + [other])
 
 
+@few(25)
 @given(slide_instances(max_users=4, max_models=2))
 def test_cuts_refute_exactly_what_breaks_and_keep_every_feasible_choice(instance: SlideInstance) -> None:
     formulation = LeastShareFormulation(instance)

@@ -91,6 +91,7 @@ def test_the_order_of_the_users_does_not_matter(instance: SlideInstance, random:
     assert (one.value, one.bound) == (two.value, two.bound)
 
 
+@few(25)
 @given(slide_instances())
 def test_stopped_before_the_exact_numbers_it_still_has_a_solution_and_a_true_bound(instance: SlideInstance) -> None:
     shares = least_shares(instance.compiled)

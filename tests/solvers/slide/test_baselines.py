@@ -63,6 +63,7 @@ def one_layer(pair: Pair) -> Pair:
     return replace(pair, bits=pair.bits[-1:], work=(sum(pair.work),), overhead=(sum(pair.overhead),))
 
 
+@few(25)
 @given(slide_instances(energy=False))
 def test_dai_is_the_optimum_of_download_then_infer(instance: SlideInstance) -> None:
     """``y = S / (B R (T - sum_l T_l))``: the brackets of all layers but the first are looser."""
@@ -89,6 +90,7 @@ def test_dai_with_energy_limits_is_slide_on_models_of_one_layer(instance: SlideI
     assert edgeopt.solve(instance, "dai").value == longest(least)
 
 
+@few(25)
 @given(slide_instances())
 def test_dai_computes_when_everything_is_there(instance: SlideInstance) -> None:
     """Its shares leave room for waiting for the last layer."""
@@ -101,11 +103,13 @@ def test_dai_computes_when_everything_is_there(instance: SlideInstance) -> None:
         assert timeline(instance, solution, user).latency <= (download + busy) / TICKS_PER_S
 
 
+@few(25)
 @given(slide_instances(max_layers=1))
 def test_with_one_layer_dai_is_slide(instance: SlideInstance) -> None:
     assert edgeopt.solve(instance, "dai").value == edgeopt.solve(instance, "slide").value
 
 
+@few(25)
 @given(slide_instances())
 def test_full_speed_slows_nobody(instance: SlideInstance) -> None:
     least = []

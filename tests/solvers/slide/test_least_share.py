@@ -19,6 +19,7 @@ from edgeopt.solvers.slide import least_share
 from edgeopt.solvers.slide.exact_share import exact_share
 from edgeopt.solvers.slide.least_share import NO_PAIR, LeastShares, least_shares, owner
 from edgeopt.solvers.slide.proof import ExchangeProof
+from edgeopt.testing.profiles import few
 from edgeopt.testing.slide import slide_instances
 
 
@@ -28,6 +29,7 @@ def pairs_of(compiled: CompiledSlide) -> list[tuple[int, int, int]]:
     return list(zip(pairs.tolist(), owner(compiled, pairs).tolist(), compiled.pair_model.tolist(), strict=True))
 
 
+@few(25)
 @given(slide_instances(max_layers=8, max_users=3))
 def test_both_ends_are_proved(instance: SlideInstance) -> None:
     compiled = instance.compiled
@@ -46,6 +48,7 @@ def test_both_ends_are_proved(instance: SlideInstance) -> None:
             assert numbers.allows(Fraction(high), None if speeds is None else [Fraction(z) for z in speeds.tolist()])
 
 
+@few(25)
 @given(slide_instances(max_layers=8, max_users=3))
 def test_the_enclosure_is_tight_and_holds_the_exact_least_share(instance: SlideInstance) -> None:
     compiled = instance.compiled
@@ -63,6 +66,7 @@ def test_the_enclosure_is_tight_and_holds_the_exact_least_share(instance: SlideI
             assert high - low <= 1e-9 * high
 
 
+@few(25)
 @given(slide_instances(max_layers=8, max_users=4, energy=False))
 def test_without_an_energy_limit_it_is_the_closed_form(instance: SlideInstance) -> None:
     compiled = instance.compiled
@@ -80,6 +84,7 @@ def test_without_an_energy_limit_it_is_the_closed_form(instance: SlideInstance) 
                 assert high <= low * (1 + 1e-9)
 
 
+@few(25)
 @given(slide_instances(max_layers=6))
 def test_users_take_the_least_of_their_models(instance: SlideInstance) -> None:
     shares = least_shares(instance.compiled)
@@ -172,6 +177,7 @@ def test_users_that_were_not_reached_keep_an_open_enclosure(monkeypatch: pytest.
         assert ExchangeProof(0, shares).evidence(pair).bound(compiled.pair(user, model)) is not None
 
 
+@few(25)
 @given(slide_instances(min_users=1), st.sampled_from((2.0**-20, 1.0, 2.0**20)))
 def test_other_units_of_data_change_nothing(instance: SlideInstance, factor: float) -> None:
     """Rates times a power of two, and shares divided by it, are the same numbers in floats and in fractions."""

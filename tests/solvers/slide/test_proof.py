@@ -12,6 +12,7 @@ import edgeopt
 from edgeopt.instances.slide import SlideInstance
 from edgeopt.instances.slide.pair import Pair
 from edgeopt.solvers.slide.proof import KINDS, Evidence, ExchangeProof, prefix_bound, slope_bound
+from edgeopt.testing.profiles import few
 from edgeopt.testing.slide import slide_instances
 
 NUMBERS = Pair(
@@ -31,6 +32,7 @@ def proof_of(instance: SlideInstance) -> ExchangeProof:
     return found
 
 
+@few(25)
 @given(slide_instances(max_users=6, max_layers=6))
 def test_the_evidence_proves_the_bound(instance: SlideInstance) -> None:
     """One more than `most` needs more than the band, by the exact bounds of the evidence alone."""
@@ -48,6 +50,7 @@ def test_the_evidence_proves_the_bound(instance: SlideInstance) -> None:
     assert len(least) <= proof.most or sum(sorted(least)[: proof.most + 1]) > 1
 
 
+@few(25)
 @given(slide_instances(max_layers=6))
 def test_columns_say_what_the_entries_say(instance: SlideInstance) -> None:
     proof, compiled = proof_of(instance), instance.compiled
@@ -67,6 +70,7 @@ def test_columns_say_what_the_entries_say(instance: SlideInstance) -> None:
     assert len(columns.slope) == columns.slope_start[-1]
 
 
+@few(25)
 @given(slide_instances(max_layers=6))
 def test_late_evidence_leaves_no_share(instance: SlideInstance) -> None:
     proof, compiled = proof_of(instance), instance.compiled

@@ -26,6 +26,7 @@ def test_it_serves_what_brute_force_serves(instance: SlideInstance) -> None:
     assert not edgeopt.violations(instance, found.solution)
 
 
+@few(25)
 @given(slide_instances(max_users=8, max_layers=8, max_models=4))
 def test_what_it_returns_breaks_nothing_and_is_never_worse_than_download_then_infer(instance: SlideInstance) -> None:
     found, dai = edgeopt.solve(instance, "slide"), edgeopt.solve(instance, "dai")

@@ -28,6 +28,7 @@ from edgeopt.solvers.base import Control, checked, solve
 from edgeopt.solvers.slide.edf_bound import relaxation
 from edgeopt.solvers.slide.edf_greedy import Load, insertion, total, with_removals
 from edgeopt.system.exact import as_fraction
+from edgeopt.testing.profiles import few
 from edgeopt.testing.slide import slide_instances
 
 MOST = settings.default.max_examples if settings.default is not None else 60
@@ -141,6 +142,7 @@ def test_optimal(instance: SlideInstance) -> None:
     assert result.value == result.bound == brute_force(instance)
 
 
+@few(25)
 @given(time_varying_instances())
 def test_greedy_is_feasible_and_its_bound_holds(instance: SlideInstance) -> None:
     result = solve(instance, "edf-greedy")
@@ -163,6 +165,7 @@ def test_exact_models(instance: SlideInstance) -> None:
             assert best <= result.bound <= brute_force(with_band(instance, 1 + Fraction(1, 10**6)))
 
 
+@few(25)
 @given(time_varying_instances(), st.data())
 def test_both_checks_are_the_definition(instance: SlideInstance, data: st.DataObject) -> None:
     """On all users, whatever their efficiency; the raw fields may allow a little more than the compiled numbers."""
@@ -183,6 +186,7 @@ def test_both_checks_are_the_definition(instance: SlideInstance, data: st.DataOb
         assert violations(instance, solution) or together(better)
 
 
+@few(25)
 @given(time_varying_instances(max_users=4, max_models=1, max_layers=3))
 def test_edf_is_a_linear_program(instance: SlideInstance) -> None:
     """Band-seconds for each user between each two due times, enough by all due times: feasible as the check says."""
@@ -228,6 +232,7 @@ def test_edf_is_a_linear_program(instance: SlideInstance) -> None:
         assert overloaded(whole) is not None
 
 
+@few(25)
 @given(time_varying_instances())
 def test_the_schedule_is_in_time_where_nothing_is_overloaded(instance: SlideInstance) -> None:
     result = solve(instance, "edf-greedy")
@@ -250,6 +255,7 @@ def test_the_schedule_is_in_time_where_nothing_is_overloaded(instance: SlideInst
             assert not bits or arrived.get((place, layer), arrived[place, whole[place][-1].layer]) <= due
 
 
+@few(25)
 @given(time_varying_instances(), st.data())
 def test_cuts_refute_exactly_what_is_overloaded(instance: SlideInstance, data: st.DataObject) -> None:
     formulation = TimeVaryingFormulation(instance)
@@ -266,6 +272,7 @@ def test_cuts_refute_exactly_what_is_overloaded(instance: SlideInstance, data: s
         assert (formulation.start(formulation.extract(served)) == served).all()
 
 
+@few(25)
 @given(time_varying_instances())
 def test_rows_keep_all_that_is_feasible(instance: SlideInstance) -> None:
     formulation = TimeVaryingFormulation(instance)
@@ -283,6 +290,7 @@ def test_rows_keep_all_that_is_feasible(instance: SlideInstance) -> None:
     assert relaxation(formulation, Control("relaxation")).bound >= brute_force(instance)
 
 
+@few(25)
 @given(time_varying_instances(max_models=1, max_layers=1))
 def test_moore_hodgson_is_optimal_with_one_layer(instance: SlideInstance) -> None:
     result = solve(instance, "moore-hodgson")
@@ -290,6 +298,7 @@ def test_moore_hodgson_is_optimal_with_one_layer(instance: SlideInstance) -> Non
     assert result.value == result.bound == brute_force(instance)
 
 
+@few(25)
 @given(time_varying_instances(max_models=1))
 def test_moore_hodgson_when_all_is_downloaded_first(instance: SlideInstance) -> None:
     result = solve(instance, "moore-hodgson", download_first=True)
@@ -419,6 +428,7 @@ def test_timelines_show_the_band_handed_on() -> None:
         timeline(downloads([[(1, 2)]]), Allocation(np.array([0]), np.array([0]), np.array([1.0])), "u0")
 
 
+@few(25)
 @given(time_varying_instances())
 def test_timelines_of_solutions_are_in_time(instance: SlideInstance) -> None:
     solution = solve(instance, "edf-greedy").solution

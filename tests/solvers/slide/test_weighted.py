@@ -211,6 +211,7 @@ def test_a_table_that_is_too_long_leaves_a_gap(monkeypatch: pytest.MonkeyPatch) 
         eo.solve(instance, "weighted-fptas", epsilon=0.01)
 
 
+@few(25)
 @given(slide_instances(max_users=5, max_models=2), st.integers(1, 2**31))
 def test_equal_weights_are_the_plain_problem(instance: SlideInstance, weight: int) -> None:
     most = eo.solve(instance, "slide").value
