@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from itertools import chain, combinations, product
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,15 +17,19 @@ from hypothesis import strategies as st
 
 import edgeopt as eo
 from edgeopt.certify.certificate import certificate
+from edgeopt.certify.proofs import replayed as verified
 from edgeopt.instances.assignment import AssignmentInstance
 from edgeopt.instances.batching import program as batching
 from edgeopt.instances.batching.generate import generate
 from edgeopt.instances.program import Program
-from edgeopt.proof import ChoiceSplit, CountSplit, Fixings, Knapsacks, Leaf, ThresholdSplit
+from edgeopt.proof import Bins, ChoiceSplit, CountSplit, Fixings, Knapsacks, Leaf, ThresholdSplit
 from edgeopt.result import Termination
 from edgeopt.solvers.base import Control, Progress
 from edgeopt.solvers.pricebranch import solve
+from edgeopt.solvers.pricebranch.apart import Apart, apart
 from edgeopt.solvers.pricebranch.primal import feasible
+from edgeopt.solvers.pricebranch.space import space, whole
+from edgeopt.solvers.pricebranch.tree import Search
 
 
 @st.composite
@@ -79,17 +86,23 @@ def _fits(program: Program, chosen: np.ndarray) -> bool:
     return True
 
 
-def replayed(program: Program, tree: Any) -> Fraction | None:
-    """The bound that a proof tree gives in exact arithmetic, maximised; None where it leaves no set."""
+def replayed(program: Any, tree: Any, bins: Sequence[int] | None = None, state: Any = None) -> Fraction | None:
+    """The bound that a proof tree gives in exact arithmetic, maximised; None where it leaves no set.
+
+    Of part of a tree: the bins that it is about, and what is known there.
+    """
     sign = 1 if program.sense == "max" else -1
     bounds = []
     members = [np.flatnonzero(program.bin == b).tolist() for b in range(program.bins)]
     top = int(program.capacity.max()) + (0 if program.budget is None else int(program.budget.max(initial=0)))
-    stack: list[Any] = [(tree, {}, [(0, top)] * program.bins, [()] * program.bins)]
+    bins = range(program.bins) if bins is None else bins
+    stack: list[Any] = [(tree, *(state or ({}, [(0, top)] * program.bins, [()] * program.bins)))]
     while stack:
         vertex, fixed, window, counts = stack.pop()
         if isinstance(vertex, Leaf):
-            bounds.append(_leaf(program, sign, vertex, fixed, window, counts, members))
+            bounds.append(_leaf(program, sign, vertex, fixed, window, counts, members, bins))
+        elif isinstance(vertex, Bins):
+            bounds.append(_bins(program, sign, vertex, fixed, window, counts))
         elif isinstance(vertex, Knapsacks):
             bounds.append(_knapsacks(program, sign, vertex.prices, fixed, members))
         elif isinstance(vertex, Fixings):
@@ -136,6 +149,21 @@ def replayed(program: Program, tree: Any) -> Fraction | None:
     return max(known, default=None)
 
 
+def _bins(program, sign, vertex, fixed, window, counts):  # type: ignore[no-untyped-def]
+    """The prices and the bounds of the parts, each about one bin, where a group may be taken in every bin."""
+    prices = [sign * Fraction(price) for price in vertex.prices.tolist()]
+    assert program.exactly_one or all(price >= 0 for price in prices)
+    gains = [sign * Fraction(int(profit)) - prices[g] for profit, g in zip(program.profit, program.group, strict=True)]
+    alone = SimpleNamespace(
+        sense="max", exactly_one=False, groups=len(gains), group=np.arange(len(gains)), bin=program.bin,
+        bins=program.bins, profit=np.array(gains, dtype=object), weight=program.weight, capacity=program.capacity,
+        budget=program.budget,
+    )  # fmt: skip
+    assert len(vertex.parts) == program.bins
+    parts = [replayed(alone, part, [b], (fixed, window, counts)) for b, part in enumerate(vertex.parts)]
+    return None if None in parts else sum(parts, sum(prices, Fraction(0)))
+
+
 def _knapsacks(program, sign, prices, fixed, members):  # type: ignore[no-untyped-def]
     """Prices and the best content of each bin, by trying every subset."""
     prices = [sign * Fraction(price) for price in prices.tolist()]
@@ -155,11 +183,11 @@ def _knapsacks(program, sign, prices, fixed, members):  # type: ignore[no-untype
     return total
 
 
-def _leaf(program, sign, leaf, fixed, window, counts, members):  # type: ignore[no-untyped-def]
+def _leaf(program, sign, leaf, fixed, window, counts, members, bins):  # type: ignore[no-untyped-def]
     prices = [sign * Fraction(price) for price in leaf.prices.tolist()]
     assert program.exactly_one or all(price >= 0 for price in prices)
-    total = sum(prices)
-    for b in range(program.bins):
+    total = sum(prices, Fraction(0))
+    for place, b in enumerate(bins):
         rows = counts[b]
         inside = [k for k in members[b] if fixed.get(k)]
         free = [k for k in members[b] if k not in fixed]
@@ -173,7 +201,7 @@ def _leaf(program, sign, leaf, fixed, window, counts, members):  # type: ignore[
             best = None  # an empty bin has too few
         for t in levels:
             least = None
-            for vector in leaf.multipliers[b].tolist():
+            for vector in leaf.multipliers[place].tolist():
                 y = [Fraction(value) for value in vector]
                 assert all(value >= 0 for value in y)
                 room = [*program.capacity[b, :-1].tolist(), min(t, int(program.capacity[b, -1]))]
@@ -181,7 +209,7 @@ def _leaf(program, sign, leaf, fixed, window, counts, members):  # type: ignore[
                 upper = sum((p * r for p, r in zip(y, room, strict=False)), Fraction(0))
                 for k in inside + free:
                     needs = program.weight[k].tolist() + [side * (k in family) for family, side, _ in rows]
-                    gain = sign * int(program.profit[k]) - prices[program.group[k]]
+                    gain = sign * program.profit.tolist()[k] - (prices[program.group[k]] if any(prices) else 0)
                     gain -= sum((p * w for p, w in zip(y, needs, strict=False)), Fraction(0))
                     if k in inside or (budget is None or budget[k] >= t):
                         upper += gain if k in inside else max(Fraction(0), gain)
@@ -386,3 +414,42 @@ def test_numbers_of_very_different_size(scale: int) -> None:
         assert found.value == best.value
         assert found.termination in (best.termination, Termination.NODE_LIMIT)
         assert found.closed or found.termination is not Termination.COMPLETE
+
+
+def _apart_everywhere(self: Search) -> None:
+    """In place of the root's bins apart: none, but every other vertex is tried."""
+    self.apart, self.reach = Apart(math.inf, Leaf(np.zeros(0), ()), 0), math.inf
+
+
+@given(programs())
+def test_bins_apart_below_any_split(program: Program) -> None:
+    program = replace(program, exactly_one=False)
+    optimum = best_value(program)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Search, "take_apart", _apart_everywhere)
+        outcome = solve(program, Control())
+    assert outcome.value == outcome.bound == optimum
+    assert floor_of(program, replayed(program, outcome.tree)) == optimum
+    assert verified(program, outcome.tree)[1] == optimum
+
+
+@given(programs(), st.integers(1, 4), st.integers(1, 20))
+def test_bins_apart_give_a_valid_bound_however_short(program: Program, rounds: int, leaves: int) -> None:
+    program = replace(program, exactly_one=False)
+    form = space(program)
+    optimum = best_value(program)
+    assert optimum is not None
+    found = apart(
+        form, whole(form), form.ceiling, form.sign * optimum + 0.5, rounds=rounds, leaves=leaves, stop=lambda: False
+    )
+    proved = replayed(program, found.tree)
+    assert form.sign * optimum <= proved <= found.bound + 1e-9
+
+
+def test_bins_apart_close_what_trees_over_all_bins_do_not() -> None:
+    instance = generate(nodes=3, requests=200, regime="all", seed=1)
+    solved = eo.solve(instance, "close")
+    assert (solved.termination, solved.value, solved.bound) == (Termination.COMPLETE, 62, 62)
+    made = certificate(instance, solved)
+    assert (made.value, made.bound) == (62, 62)
+    assert made.content["proof"]["vertices"][0]["kind"] == "bins"

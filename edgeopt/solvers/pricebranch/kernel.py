@@ -132,6 +132,26 @@ def cover(gain, weight, state, count, room, low, high, vectors, known, goal):
 
 
 @kernel
+def explore(gain, weight, state, count, room, low, high, vectors, known, x):
+    """`cover` without a goal; returns how many vectors there are and the bound, `x` receives what reaches it."""
+    upper = np.full(high + 1, np.inf)
+    y = np.empty(weight.shape[1])
+    for m in range(known):
+        scan(gain, weight, state, count, room, low, high, vectors[m], upper)
+    last = -1
+    top = largest(upper, low, high)
+    while known < len(vectors) and top != last:
+        last = top
+        price(gain, weight, state, count[top], room[top], y, x)
+        for r in range(len(y)):
+            vectors[known, r] = y[r]
+        known += 1
+        scan(gain, weight, state, count, room, low, high, y, upper)
+        top = largest(upper, low, high)
+    return known, upper[top]
+
+
+@kernel
 def ascend(
     profit, group, weight, state, first, levels, count, room, low, high, free,
     pi, pools, target, gap, hope, steps, best_pi, best_pools, share, amount,

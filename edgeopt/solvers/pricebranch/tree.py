@@ -13,6 +13,7 @@ import numpy as np
 from edgeopt.proof import ChoiceSplit, CountSplit, Leaf, ThresholdSplit, Tree
 from edgeopt.solvers.base import Control
 from edgeopt.solvers.pricebranch import kernel
+from edgeopt.solvers.pricebranch.apart import Apart, apart
 from edgeopt.solvers.pricebranch.bound import Prices, bound, no_prices, refutation, settled
 from edgeopt.solvers.pricebranch.primal import Primal
 from edgeopt.solvers.pricebranch.relaxation import Relaxation, Relaxed
@@ -41,6 +42,10 @@ LIKELY = 0.9
 """Share of what is missing at a vertex above which the choice of thresholds, not counts, is branched on."""
 
 
+ROOT_APART, APART = (30, 1500), (3, 150)
+"""Most steps in the prices, and leaves a bin, of the bins apart: at the root, and at a vertex that they may close."""
+
+
 @dataclass(slots=True, eq=False)
 class Vertex:
     """A vertex of the search tree.
@@ -51,7 +56,7 @@ class Vertex:
         None once it has been split.
     bound : float
     prices : Prices
-        What proves `bound`.
+        What proves `bound`, unless there is a `proof`.
     split : tuple or None
         ``("choice", choice, without, with)`` or ``("threshold", bin, threshold, late, early)``.
     share : (L,) float64 or None
@@ -66,6 +71,8 @@ class Vertex:
     split: tuple[object, ...] | None = None
     share: FloatArray | None = None
     relaxed: Relaxed | None = None
+    proof: Tree | None = None
+    """What proves `bound` where prices alone do not."""
 
 
 @dataclass(slots=True, eq=False)
@@ -90,6 +97,10 @@ class Search:
     steps: int = 0
     closed: float = -math.inf
     """Largest bound of a vertex that was closed."""
+    apart: Apart | None = None
+    """What the bins apart prove of all solutions."""
+    reach: float = 0.0
+    """How much the bins apart have lowered the bound of the root."""
 
     def __post_init__(self) -> None:
         prices = no_prices(self.space)
@@ -105,6 +116,9 @@ class Search:
 
     def bound(self) -> float:
         """Bound on every solution, from the tree as it is."""
+        return self._searched() if self.apart is None else min(self._searched(), self.apart.bound)
+
+    def _searched(self) -> float:
         if self.root.split is None:
             return self.root.bound
         return max(self.closed, -self.heap[0][0] if self.heap else -math.inf)
@@ -112,6 +126,9 @@ class Search:
     def run(self) -> bool:
         """Search until nothing is open or the control says stop; whether nothing is open."""
         self.start()
+        self.take_apart()
+        if self.bound() <= self.target:
+            return True
         self.push(self.root)
         while self.heap:
             if -self.heap[0][0] <= self.target:
@@ -151,6 +168,36 @@ class Search:
         self.primal.improve(root.box, root.share, root.relaxed, root.bound, self.relaxation)
         self.hear()
 
+    def take_apart(self) -> None:
+        """Bound the root by its bins apart, if what they can add, less than a choice a bin, may be enough."""
+        root = self.root
+        if not self.space.program.exactly_one and root.bound - self.target < self.space.bins:
+            self.apart = self._apart(root, *ROOT_APART)
+        if self.apart is not None:
+            self.reach = root.bound - self.apart.bound
+            self.hear()
+
+    def close_apart(self, vertex: Vertex) -> None:
+        """Close a vertex by its bins apart, if they do about as much for it as they did for the root."""
+        if self.apart is not None and vertex.bound <= self.target + self.reach:
+            found = self._apart(vertex, *APART)
+            if found is not None and found.bound <= self.target:
+                vertex.bound, vertex.proof = found.bound, found.tree
+
+    def _apart(self, vertex: Vertex, rounds: int, leaves: int) -> Apart | None:
+        """The bins of an open vertex apart; None where a limit forbids it."""
+        if self.vertex_limit is not None:
+            leaves = min(leaves, (self.vertex_limit - self.vertices) // (2 * self.space.bins))
+        if vertex.bound <= self.target or leaves < 1 or self.control.stop():
+            return None
+        assert vertex.box is not None
+        found = apart(
+            self.space, vertex.box, vertex.prices.groups, self.target,
+            rounds=rounds, leaves=leaves, stop=self.control.stop,
+        )  # fmt: skip
+        self.vertices += found.vertices
+        return found
+
     def branch(self, vertex: Vertex) -> None:
         """Split a vertex and bound its children."""
         space, box = self.space, vertex.box
@@ -183,6 +230,7 @@ class Search:
         for half in halves:
             self.vertices += 1
             self.evaluate(half)
+            self.close_apart(half)
             self.push(half)
 
     def evaluate(self, vertex: Vertex) -> None:
@@ -282,13 +330,18 @@ class Search:
         return best[1], best[2]
 
     def tree(self) -> Tree:
-        """The proof: every vertex that was not split is a leaf."""
+        """The proof: every vertex that was not split is a leaf, or has its bins apart."""
+        if self.apart is not None and self.apart.bound <= self._searched():
+            return self.apart.tree
         done: dict[int, Tree] = {}
         leaves: dict[int, Leaf] = {}
         stack = [self.root]
         while stack:
             vertex = stack[-1]
             if vertex.split is None:
+                if vertex.proof is not None:
+                    done[id(stack.pop())] = vertex.proof
+                    continue
                 key = id(vertex.prices)
                 if key not in leaves:
                     leaves[key] = vertex.prices.leaf(self.space)
