@@ -24,7 +24,7 @@ def program(instance: BatchingInstance) -> Program:
     if instance.latency != "flops":
         raise AssumptionError(
             f"{instance.name}: proof trees know the paper's latency only, not the {instance.latency}; "
-            "use cpsat and highs, which agree where both end"
+            "cpsat and highs agree where both end (certify --against cpsat,highs)"
         )
     nodes = instance.compiled.nodes
     weight, capacity = [], []

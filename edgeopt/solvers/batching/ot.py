@@ -12,6 +12,8 @@ dispatches, keeps the run stoppable, and calls in CP-SAT (`ot_cpsat`) when a sea
 
 from __future__ import annotations
 
+import logging
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from importlib import import_module
@@ -27,6 +29,8 @@ NONE = np.empty(0, np.int64)
 
 LARGEST = 2**61
 """Largest capacity or budget that the compiled kernels accept; beyond it sums could leave int64."""
+PATIENCE_S = 3.0
+"""Time (s) after which the user is told what takes so long when a kernel is loaded."""
 SEARCH_LIMIT = 100_000
 """Nodes that the search of one threshold may visit before CP-SAT takes over."""
 SAMPLE_FROM = 32_768
@@ -41,6 +45,7 @@ MOST_VECTORS = 64
 _INCUMBENT, _BEST_END, _VECTORS, _LPS, _PIVOTS, _SEARCHES, _NODES, _HARD, _SORTED = range(9)
 _DONE, _PAUSED, _STUCK, _UNFIT = range(4)
 
+_log = logging.getLogger("edgeopt")
 _kernels: dict[tuple[str, int], Callable[..., int]] = {}
 
 
@@ -304,7 +309,13 @@ def _load(module: str, name: str, axes: tuple[int, ...]) -> Callable[..., int]:
     home: Any = import_module(f"edgeopt.solvers.batching.{module}")
     kernel: Any = getattr(home, name)
     kernel.dispatcher.disable_compile(False)
+    # numba's cache does not tell beforehand whether it has this number of capacities as well.
+    word = threading.Timer(PATIENCE_S, _log.warning, ("compiling %s for %d capacities once ...", name, len(axes)))
+    word.daemon = True
+    if len(axes) > 4:
+        word.start()
     kernel.prepare((*home.SIGNATURE, typeof(axes)))
+    word.cancel()
     kernel.dispatcher.disable_compile()  # other array layouts raise TypeError instead of compiling a second kernel
     found: Callable[..., int] = kernel.dispatcher
     _kernels[name, len(axes)] = found
