@@ -363,3 +363,48 @@ def test_little_work_before_much_is_run_slowly_and_still_proved(first: int) -> N
         exact = exact_share(numbers)
         assert exact.high is not None
         assert Fraction(float(shares.low[pair])) <= exact.high <= Fraction(float(shares.high[pair]))
+
+
+def sparse(seed: int) -> SlideInstance:
+    """Users with a model of 6 layers each; a third of the layers without work, a fourth without bits."""
+    rng = np.random.default_rng(seed)
+    count, layers = 60, 6
+    bits = rng.integers(1, 10**6, (count, layers)) * (rng.random((count, layers)) < 0.75)
+    work = rng.integers(1, 10**8, (count, layers)) * (rng.random((count, layers)) < 0.67)
+    bits[:, rng.integers(layers)] += 1
+    overhead = rng.choice([0.0, 1e-3, 1e-2, 5e-2], (count, layers))
+    tables = [
+        LayerTable.of(f"m{k}", bits=bits[k], flop_per_sample=work[k], overhead_s=overhead[k]) for k in range(count)
+    ]
+    need = overhead.sum(axis=1) + work.sum(axis=1) / 1e9
+    return SlideInstance(
+        "sparse",
+        1e8,
+        Models.of(tables),
+        Users.of(
+            deadline_s=need * rng.uniform(1.05, 3.0, count) + 1e-3,
+            frequency_hz=1e9,
+            spectral_efficiency=1.0,
+            energy_coefficient=1e-27,
+            energy_j=np.maximum(work.sum(axis=1) * 1e-9 * rng.uniform(0.2, 1.0, count), 1e-12),
+            models=[(f"m{k}",) for k in range(count)],
+        ),
+    )
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_floats_decide_layers_without_work_or_bits(seed: int) -> None:
+    """Points of the minorant one above the other, and some in no order: all the same it is the least energy."""
+    instance = sparse(seed)
+    shares = least_shares(instance.compiled)
+    bound = 0
+    for pair, user, model in pairs_of(instance.compiled):
+        exact = exact_share(instance.compiled.pair(user, model))
+        low, high = float(shares.low[pair]), float(shares.high[pair])
+        if exact.high is None:
+            assert high == math.inf
+            continue
+        assert Fraction(low) <= exact.high <= Fraction(high)
+        assert high <= low * (1 + 1e-9)
+        bound += not math.isnan(shares.tangent[pair])
+    assert bound > 10
