@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ import edgeopt
 from edgeopt.instances.slide import LayerTable, Models, SlideInstance, Users
 from edgeopt.instances.slide.compiled import CompiledSlide
 from edgeopt.solvers.base import Control
-from edgeopt.solvers.slide import least_share
+from edgeopt.solvers.slide import hull_kernel, least_share
 from edgeopt.solvers.slide.exact_share import exact_share
 from edgeopt.solvers.slide.least_share import NO_PAIR, LeastShares, least_shares, owner
 from edgeopt.solvers.slide.proof import ExchangeProof
@@ -408,3 +409,17 @@ def test_floats_decide_layers_without_work_or_bits(seed: int) -> None:
         assert high <= low * (1 + 1e-9)
         bound += not math.isnan(shares.tangent[pair])
     assert bound > 10
+
+
+@pytest.mark.parametrize(
+    ("speed", "budget", "share", "fits"),
+    [(0.7, 50.0, 1.0, True), (0.6, 50.0, 1.0, False), (0.7, 48.0, 1.0, False), (0.7, 50.0, 0.5, False)],
+)
+def test_speeds_are_held_against_deadline_and_budget(speed: float, budget: float, share: float, fits: bool) -> None:
+    """100 ticks of work after 100 ticks of download with the whole band, 250 ticks until the deadline."""
+    compiled: Any = hull_kernel.fit_speeds
+    fit = getattr(compiled, "py_func", compiled)
+    bits, work, overhead = np.array([10]), np.array([100]), np.array([0])
+    vertex, speeds, out = np.array([1, 0]), np.array([np.nan, speed]), np.empty(1)
+    found = fit(bits, work, overhead, 0, 1, 250, 10.0, 1.0, budget, share, 1.0, 1, vertex, speeds, out)
+    assert bool(found) == fits
