@@ -49,10 +49,8 @@ def minorant(bits, work_left, overhead_left, begin, end, deadline, tick, price, 
     left[0], bs[0], vertex[0] = 0, 0.0, end
     for layer in range(end - 1, begin - 1, -1):
         b = float(deadline - overhead_left[layer]) - bits[layer] * (x * tick)
-        if work_left[layer] == left[top]:
-            if b >= bs[top]:
-                continue
-            top -= 1
+        if work_left[layer] == left[top] and (top == 0 or b >= bs[top]):
+            continue  # without work of its own it must not be later than the layers after it
         while top > 0 and (bs[top] - bs[top - 1]) * (work_left[layer] - left[top - 1]) >= (b - bs[top - 1]) * (
             left[top] - left[top - 1]
         ):

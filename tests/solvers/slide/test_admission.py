@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from fractions import Fraction
 from random import Random
+from typing import Any
 
 import numpy as np
 import pytest
@@ -100,6 +101,13 @@ def test_stopped_before_the_exact_numbers_it_still_has_a_solution_and_a_true_bou
     assert len(stopped.allocation) <= len(whole.allocation) <= whole.most <= stopped.most
     assert stopped.stopped == (len(stopped.allocation) < stopped.most)
     assert not edgeopt.violations(instance, stopped.allocation)
+
+
+def test_value_and_bound_are_reported() -> None:
+    heard: list[Any] = []
+    result = edgeopt.solve(equals([1.0] * 25, 1e7), "slide", progress=heard.append)
+    assert [(report.value, report.bound) for report in heard] == [(10, 10)]
+    assert result.closed
 
 
 def test_a_time_limit_of_nothing_is_said() -> None:

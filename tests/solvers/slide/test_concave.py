@@ -19,6 +19,7 @@ from edgeopt.instances.base import violations
 from edgeopt.instances.slide import Allocation, LayerTable, Models, SlideInstance, Users
 from edgeopt.instances.slide.compiled_check import compiled_violations
 from edgeopt.instances.slide.concave import efficiency_enclosure, float_rates, plain_share, reaches, whole_band_snr
+from edgeopt.instances.slide.timeline import timeline
 from edgeopt.models.slide.concave_share import PyomoConcave
 from edgeopt.models.slide.scaled import hopeless, scaled
 from edgeopt.solvers.slide.brute_force import option
@@ -260,6 +261,8 @@ def test_a_share_in_linear_terms() -> None:
     assert share == 10**6 / rate
     assert reaches(instance, 0, Fraction(1, 2), Fraction(10**6))
     assert not reaches(instance, 0, Fraction(1, 2), 10**6 + Fraction(1, 10**60))
+    half = Allocation(np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64), np.array([0.5]))
+    assert timeline(instance, half, 0).latency == 1  # a Mbit at a Mbit/s
 
 
 def test_a_cone_program_finds_the_same_least_shares() -> None:

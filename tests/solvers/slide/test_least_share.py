@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ import edgeopt
 from edgeopt.instances.slide import LayerTable, Models, SlideInstance, Users
 from edgeopt.instances.slide.compiled import CompiledSlide
 from edgeopt.solvers.base import Control
-from edgeopt.solvers.slide import least_share
+from edgeopt.solvers.slide import hull_kernel, least_share
 from edgeopt.solvers.slide.exact_share import exact_share
 from edgeopt.solvers.slide.least_share import NO_PAIR, LeastShares, least_shares, owner
 from edgeopt.solvers.slide.proof import ExchangeProof
@@ -363,3 +364,62 @@ def test_little_work_before_much_is_run_slowly_and_still_proved(first: int) -> N
         exact = exact_share(numbers)
         assert exact.high is not None
         assert Fraction(float(shares.low[pair])) <= exact.high <= Fraction(float(shares.high[pair]))
+
+
+def sparse(seed: int) -> SlideInstance:
+    """Users with a model of 6 layers each; a third of the layers without work, a fourth without bits."""
+    rng = np.random.default_rng(seed)
+    count, layers = 60, 6
+    bits = rng.integers(1, 10**6, (count, layers)) * (rng.random((count, layers)) < 0.75)
+    work = rng.integers(1, 10**8, (count, layers)) * (rng.random((count, layers)) < 0.67)
+    bits[:, rng.integers(layers)] += 1
+    overhead = rng.choice([0.0, 1e-3, 1e-2, 5e-2], (count, layers))
+    tables = [
+        LayerTable.of(f"m{k}", bits=bits[k], flop_per_sample=work[k], overhead_s=overhead[k]) for k in range(count)
+    ]
+    need = overhead.sum(axis=1) + work.sum(axis=1) / 1e9
+    return SlideInstance(
+        "sparse",
+        1e8,
+        Models.of(tables),
+        Users.of(
+            deadline_s=need * rng.uniform(1.05, 3.0, count) + 1e-3,
+            frequency_hz=1e9,
+            spectral_efficiency=1.0,
+            energy_coefficient=1e-27,
+            energy_j=np.maximum(work.sum(axis=1) * 1e-9 * rng.uniform(0.2, 1.0, count), 1e-12),
+            models=[(f"m{k}",) for k in range(count)],
+        ),
+    )
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_floats_decide_layers_without_work_or_bits(seed: int) -> None:
+    """Points of the minorant one above the other, and some in no order: all the same it is the least energy."""
+    instance = sparse(seed)
+    shares = least_shares(instance.compiled)
+    bound = 0
+    for pair, user, model in pairs_of(instance.compiled):
+        exact = exact_share(instance.compiled.pair(user, model))
+        low, high = float(shares.low[pair]), float(shares.high[pair])
+        if exact.high is None:
+            assert high == math.inf
+            continue
+        assert Fraction(low) <= exact.high <= Fraction(high)
+        assert high <= low * (1 + 1e-9)
+        bound += not math.isnan(shares.tangent[pair])
+    assert bound > 10
+
+
+@pytest.mark.parametrize(
+    ("speed", "budget", "share", "fits"),
+    [(0.7, 50.0, 1.0, True), (0.6, 50.0, 1.0, False), (0.7, 48.0, 1.0, False), (0.7, 50.0, 0.5, False)],
+)
+def test_speeds_are_held_against_deadline_and_budget(speed: float, budget: float, share: float, fits: bool) -> None:
+    """100 ticks of work after 100 ticks of download with the whole band, 250 ticks until the deadline."""
+    compiled: Any = hull_kernel.fit_speeds
+    fit = getattr(compiled, "py_func", compiled)
+    bits, work, overhead = np.array([10]), np.array([100]), np.array([0])
+    vertex, speeds, out = np.array([1, 0]), np.array([np.nan, speed]), np.empty(1)
+    found = fit(bits, work, overhead, 0, 1, 250, 10.0, 1.0, budget, share, 1.0, 1, vertex, speeds, out)
+    assert bool(found) == fits
