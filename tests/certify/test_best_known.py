@@ -182,7 +182,7 @@ def test_the_shipped_table_is_about_the_shipped_instances() -> None:
     found = read_table(LIBRARY / table.TABLE)
     files = {
         path.relative_to(LIBRARY).as_posix()
-        for kind in ("batching", "assignment", "slide", "worst")
+        for kind in ("aircomp", "batching", "assignment", "slide", "worst")
         for path in (LIBRARY / kind).iterdir()
         if path.name.endswith((".json", ".json.gz"))
     }
