@@ -197,7 +197,7 @@ def shares(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
             seed=1,
             draws=4 * count + options.fresh,
             shares="open",
-            power_spread=0.5,
+            power_spread=0.15,
         )
         sample = drawn.with_channels(drawn.channels[:count])
         others = [drawn.with_channels(drawn.channels[count * k : count * (k + 1)]) for k in range(1, 4)]

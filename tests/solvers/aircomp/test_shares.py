@@ -157,6 +157,14 @@ def test_baselines_say_what_they_cannot_do() -> None:
         eo.solve(opened(), "sca", curvature=-1.0)
 
 
+def test_shares_that_leave_no_power_are_refused() -> None:
+    heavy = opened(6)
+    price = heavy.devices.w_per_parameter * 3
+    price[1:] /= 100
+    with pytest.raises(InstanceError, match="device d0 has .* W left to send at its share"):
+        relaxed_errors(replace(heavy, devices=replace(heavy.devices, w_per_parameter=price)), np.array([0.9, 0.1, 0.0]))
+
+
 def test_intervals() -> None:
     found = interval([1.0, 2.0, 3.0])
     assert found.mean == 2
