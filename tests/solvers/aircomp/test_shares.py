@@ -161,7 +161,7 @@ def test_shares_that_leave_no_power_are_refused() -> None:
     heavy = opened(6)
     price = heavy.devices.w_per_parameter * 3
     price[1:] /= 100
-    with pytest.raises(InstanceError, match="device d0 has .* W left to send at its share"):
+    with pytest.raises(InstanceError, match=r"device d0 has .* W left to send at its share"):
         relaxed_errors(replace(heavy, devices=replace(heavy.devices, w_per_parameter=price)), np.array([0.9, 0.1, 0.0]))
 
 
