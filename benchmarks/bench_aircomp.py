@@ -191,7 +191,13 @@ def shares(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     for devices, spread in ((4, 0.0), (8, 0.0), (4, 10.0)):
         count = options.draws
         drawn = edgeopt.generate(
-            "aircomp", devices=devices, gain_spread_db=spread, seed=1, draws=4 * count + options.fresh, shares="open"
+            "aircomp",
+            devices=devices,
+            gain_spread_db=spread,
+            seed=1,
+            draws=4 * count + options.fresh,
+            shares="open",
+            power_spread=0.15,
         )
         sample = drawn.with_channels(drawn.channels[:count])
         others = [drawn.with_channels(drawn.channels[count * k : count * (k + 1)]) for k in range(1, 4)]

@@ -21,7 +21,7 @@ from edgeopt.instances.aircomp.exact import Gaussian
 from edgeopt.instances.aircomp.instance import ComplexArray, FloatArray
 from edgeopt.result import Result
 from edgeopt.solvers.aircomp.joint import best_shares
-from edgeopt.solvers.aircomp.proof import SemidefiniteProof
+from edgeopt.solvers.aircomp.proof import Cut, SemidefiniteProof
 from edgeopt.solvers.aircomp.zero_forcing import received
 from edgeopt.solvers.base import Control
 
@@ -111,20 +111,30 @@ def made(instance: AirCompInstance, control: Control) -> SemidefiniteProof:
 def encoded(instance: AirCompInstance, content: dict[str, Any], candidate: SemidefiniteProof) -> dict[str, Any]:
     """A proof as a certificate holds it; a draw whose slack cannot be mended is left out."""
     program = read_program(content)
-    levels = _integers(candidate.levels)
+    mixed = _integers(candidate.mix)["values"]
+    cuts = [
+        _cut(instance, program, cut, inverse=candidate.inequality == "inverse")
+        for cut, part in zip(candidate.cuts, mixed, strict=True)
+        if part
+    ]
+    mix = [part for part in mixed if part]
+    return {"kind": "semidefinite", "inequality": candidate.inequality, "mix": mix, "cuts": cuts}
+
+
+def _cut(instance: AirCompInstance, program: Any, cut: Cut, *, inverse: bool) -> dict[str, Any]:
+    levels = _integers(cut.levels)
     exact_levels = [int(v) * Fraction(2) ** levels["exponent"] for v in levels["values"]]
-    inverse = candidate.inequality == "inverse"
     draws = []
     for draw in range(instance.draws):
-        weights, matrices = candidate.weights[draw], candidate.matrices[draw]
+        weights, matrices = cut.weights[draw], cut.matrices[draw]
         if inverse:
-            weights = weights * float(instance.compiled.repeats) / candidate.levels
+            weights = weights * float(instance.compiled.repeats) / cut.levels
         draws.append(
             _draw(instance, program, draw, weights, matrices, exact_levels if inverse else None)
             if weights.any() and np.isfinite(weights).all() and np.isfinite(matrices).all()
             else None
         )
-    return {"kind": "semidefinite", "inequality": candidate.inequality, "levels": levels, "draws": draws}
+    return {"levels": levels, "draws": draws}
 
 
 def _draw(

@@ -4,6 +4,8 @@ This room knows no problem and no solver. Import from the module that holds the 
 caller pays only for what it uses (``exact`` and ``transformer`` load without NumPy):
 
 - ``radio``, ``path_loss``: decibels, noise, gains, fading, spectral efficiency, bandwidth shares
+- ``mimo``: channel matrices between arrays of antennas, Rician and Rayleigh block fading
+- ``allreduce``: latency of tensor-parallel inference, with sums over a wireless band
 - ``exact``: decimals as fractions, proved enclosures of ``log2``, exact roundings
 - ``transformer``: memory and FLOPs of a decoder-only transformer, eqs. (3)-(8)
 - ``families``, ``config``, ``catalogue``: models by family, from a ``config.json``, by name

@@ -1,6 +1,7 @@
 """Test algorithms of one's own: Hypothesis strategies for every problem, and a harness around any solver.
 
-See `assert_solver` for the harness, `batching_instances`, `node_problems` and `slide_instances` for the strategies.
+See `assert_solver` for the harness, `aircomp_instances`, `batching_instances`, `node_problems` and `slide_instances`
+for the strategies.
 Hypothesis comes with the extra ``testing``: ``pip install 'edgeopt[testing]'``.
 """
 
@@ -12,6 +13,7 @@ except ModuleNotFoundError as error:
         name=error.name,
     ) from error
 
+from edgeopt.testing.aircomp import aircomp_instances
 from edgeopt.testing.batching import batching_instances, node_problems, schedules
 from edgeopt.testing.binding import binding_constraints, nontrivial, nontrivial_share
 from edgeopt.testing.decomposition import decomposition_instances
@@ -19,6 +21,7 @@ from edgeopt.testing.harness import assert_solver
 from edgeopt.testing.slide import slide_instances
 
 __all__ = [
+    "aircomp_instances",
     "assert_solver",
     "batching_instances",
     "binding_constraints",

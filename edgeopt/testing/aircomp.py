@@ -134,7 +134,7 @@ def plans(instance: AirCompInstance) -> SearchStrategy[Plan]:
         for _ in range(instance.draws):
             shape = server, instance.streams
             receive = (rng.standard_normal(shape) + 1j * rng.standard_normal(shape)) / np.abs(instance.channels).max()
-            sent = None
+            sent: Any = None
             if draw(st.booleans()):
                 wide = count, antennas, instance.streams
                 sent = size * (rng.standard_normal(wide) + 1j * rng.standard_normal(wide))

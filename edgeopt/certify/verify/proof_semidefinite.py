@@ -17,7 +17,8 @@ Device ``n`` holds the part ``m_n`` of every layer and has ``u_n = P_n - whole_n
   ``Y_n`` must be a multiple ``z`` of the identity, and ``T_n``, ``||Y_n||^2`` are ``L z``, ``L z^2``: the ``L``
   eigenvalues that count have at most the trace of ``X``, and ``l / (l + x)`` is convex.
 
-The mean over the draws is linear in the shares, so its least value is where the cheapest devices are full.
+The mean over the draws is linear in the shares, so its least value is where the cheapest devices are full. Several
+such cuts may be mixed: what is shown is the least value of their weighted mean.
 """
 
 from __future__ import annotations
@@ -221,28 +222,42 @@ def design_error(program: Program, draw: list[Matrix], design: Any, left: list[F
 
 def lower_bound(program: Program, proof: Any) -> Fraction:
     """What the multipliers show of the mean squared error of every solution."""
-    _, inequality, levels, draws = fields(proof, "proof", "kind", "inequality", "levels", "draws")
-    count = len(program.power)
+    _, inequality, mix, cuts = fields(proof, "proof", "kind", "inequality", "mix", "cuts")
     if inequality not in ("inverse", "error"):
         raise Unreadable("proof.inequality must be inverse or error")
     inverse = inequality == "inverse"
     if inverse and (program.design != "zero-forcing" or program.streams != program.antennas):
         raise Refuted("proof: this inequality is for zero forcing with as many streams as antennas")
-    level, values = fields(levels, "proof.levels", "exponent", "values")
-    v = [entry * two(power_of(level)) for entry in wholes(values, "proof.levels", count, least=1)]
-    constant, slopes = Fraction(0), [Fraction(0)] * count
-    entries = items(draws, "proof.draws", len(program.channels))
-    for c, (draw, entry) in enumerate(zip(program.channels, entries, strict=True)):
-        if entry is None:  # nothing is shown of this draw: its error is not negative
-            continue
-        own, lines = draw_bound(program, draw, entry, v if inverse else None, f"proof.draws[{c}]")
-        constant += own
-        slopes = [a + b for a, b in zip(slopes, lines, strict=True)]
+    total = sum(wholes(mix, "proof.mix", len(items(cuts, "proof.cuts")), least=1))
+    if not total:
+        raise Unreadable("proof.cuts must hold a cut")
+    constant, slopes = Fraction(0), [Fraction(0)] * len(program.power)
+    for k, cut in enumerate(cuts):
+        own, lines = cut_bound(program, cut, inverse, f"proof.cuts[{k}]")
+        constant += own * mix[k] / total
+        slopes = [a + b * mix[k] / total for a, b in zip(slopes, lines, strict=True)]
     factor = (program.noise if inverse else 1) / Fraction(len(program.channels))
     # the bound is `constant - sum slope (P - whole m)`
     prices = [slope * cost for slope, cost in zip(slopes, program.whole, strict=True)]
     fixed = constant - sum((s * p for s, p in zip(slopes, program.power, strict=True)), Fraction(0))
     return factor * (fixed + least_of_line(program, prices))
+
+
+def cut_bound(program: Program, cut: Any, inverse: bool, where: str) -> tuple[Fraction, list[Fraction]]:
+    """``constant`` and ``slopes`` of the bound ``constant - sum_n slope_n u_n`` on the sum over the draws."""
+    levels, draws = fields(cut, where, "levels", "draws")
+    count = len(program.power)
+    level, values = fields(levels, f"{where}.levels", "exponent", "values")
+    v = [entry * two(power_of(level)) for entry in wholes(values, f"{where}.levels", count, least=1)]
+    constant, slopes = Fraction(0), [Fraction(0)] * count
+    entries = items(draws, f"{where}.draws", len(program.channels))
+    for c, (draw, entry) in enumerate(zip(program.channels, entries, strict=True)):
+        if entry is None:  # nothing is shown of this draw: its error is not negative
+            continue
+        own, lines = draw_bound(program, draw, entry, v if inverse else None, f"{where}.draws[{c}]")
+        constant += own
+        slopes = [a + b for a, b in zip(slopes, lines, strict=True)]
+    return constant, slopes
 
 
 def draw_bound(

@@ -12,7 +12,7 @@ from edgeopt.instances.aircomp import AirCompInstance, Design, Plan
 from edgeopt.instances.aircomp.instance import ComplexArray, FloatArray
 from edgeopt.instances.aircomp.plan import evaluate
 from edgeopt.result import Answer, Termination
-from edgeopt.solvers.aircomp.proof import Inequality, SemidefiniteProof
+from edgeopt.solvers.aircomp.proof import Cut, Inequality, SemidefiniteProof
 from edgeopt.solvers.aircomp.recover import Recovery, linear_design, recovered, truncated
 from edgeopt.solvers.aircomp.relaxed import Relaxed, Scaled, inequality_of, invertible, powers_left, relax, scaled
 from edgeopt.solvers.aircomp.zero_forcing import start_factor
@@ -181,7 +181,8 @@ def proof_of(
     for draw, found in enumerate(relaxations):
         if found is not None:
             weights[draw], matrices[draw] = found.weights, found.matrices
-    return SemidefiniteProof(kind or inequality_of(instance), weights, matrices, powers_left(instance, shares))
+    cut = Cut(weights, matrices, powers_left(instance, shares))
+    return SemidefiniteProof(kind or inequality_of(instance), (cut,), np.ones(1))
 
 
 def answer(

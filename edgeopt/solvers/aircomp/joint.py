@@ -19,15 +19,18 @@ from edgeopt.instances.aircomp.instance import FloatArray
 from edgeopt.result import Answer
 from edgeopt.solvers.aircomp import zero_forcing
 from edgeopt.solvers.aircomp.design import STARTS, answer, designed, proof_of, require_invertible
-from edgeopt.solvers.aircomp.proof import SemidefiniteProof
+from edgeopt.solvers.aircomp.proof import Cut, SemidefiniteProof
 from edgeopt.solvers.aircomp.relaxed import Relaxed, inequality_of, powers_left, relax
 from edgeopt.solvers.base import Control
 
 LEAST_LEFT = 1e-6
 """Part of a device's budget that is left for sending at least."""
+ROUNDING = 1e-9
 LEAST_CURVATURE = 1e-3
 """Part of the largest second derivative that the descent sees in every share."""
-STEPS, RESTARTS = 60, 4
+STEPS, RESTARTS, MIXTURES = 60, 2, 15
+LEAST_PART = 1e-7
+"""Of a cut in a mixture that is kept."""
 GAP = 1e-4
 """Relative gap between the relaxed value and its bound at which the shares are good enough."""
 
@@ -109,6 +112,8 @@ def most_shares(instance: AirCompInstance) -> FloatArray:
     """Largest share of each device, with a little of its power left."""
     compiled = instance.compiled
     memory = np.array([float(m) for m in compiled.memory])
+    below = np.where(memory < 1, memory * (1 - ROUNDING), memory)  # what is normalised may grow by rounding
+    memory = below if below.sum() > 1 else memory
     whole = np.array([float(e) for e in compiled.whole])
     budget = (1 - LEAST_LEFT) * instance.devices.power_w
     with np.errstate(divide="ignore"):
@@ -160,13 +165,19 @@ def best_shares(
                 options={"maxiter": STEPS, "ftol": gap**2},
                 callback=lambda _: work.end_if_closed(gap),
             )
+    with suppress(Enough):  # where slopes jump, one cut is not enough: mixtures, and new shares where they are least
+        work.tolerance = zero_forcing.TOLERANCE
+        for _ in range(MIXTURES if len(first) > 1 else 0):
+            target = work.mixed()
+            work.end_if_closed(gap)
+            work.value_and_slopes((work.best.shares + target) / 2)
     best = work.best
     with suppress(Enough):  # once more, closer
         work.tolerance = gap / 1000
         work.relaxations = list(best.relaxations)
         work.value_and_slopes(best.shares)
-        best = work.best._replace(proof=work.proof)
-    return best._replace(evaluations=work.evaluations, stopped=control.stop())
+        work.mixed()
+    return work.best._replace(proof=work.proof, evaluations=work.evaluations, stopped=control.stop())
 
 
 class Enough(Exception):
@@ -185,6 +196,7 @@ class Relaxation:
         self.factor = instance.noise_w if self.kind == "inverse" else 1.0
         self.best: Shared | None = None
         self.bound = 0.0
+        self.cuts: list[tuple[Cut, FloatArray, float]] = []
         self.proof: SemidefiniteProof | None = None
         self.evaluations = 0
 
@@ -219,13 +231,51 @@ class Relaxation:
     def _keep(self, shares: FloatArray, value: float, found: Sequence[Relaxed | None]) -> None:
         proof = proof_of(self.instance, shares, found)
         assert proof is not None
-        bound = proof.bound(self.instance)
-        if bound > self.bound:
-            self.bound, self.proof = bound, proof
+        self._offer(proof)
+        self.cuts.append((proof.cuts[0], *proof.cuts[0].line(self.instance, self.kind)))
         if abs(shares.sum() - 1) < 1e-9 and (self.best is None or value < self.best.value):
             self.best = Shared(shares / shares.sum(), list(found), None, value, 0, False)
         if self.best is not None:
             self.best = self.best._replace(proof=self.proof)
+
+    def _offer(self, proof: SemidefiniteProof) -> None:
+        bound = proof.bound(self.instance)
+        if bound > self.bound:
+            self.bound, self.proof = bound, proof
+
+    def mixed(self) -> FloatArray:
+        """Mix the cuts for the best bound (Kelley 1960), and give the shares where all of them are least."""
+        from scipy.optimize import linprog
+
+        compiled = self.instance.compiled
+        power = np.array([float(p) for p in compiled.power])
+        whole = np.array([float(e) for e in compiled.whole])
+        count = len(power)
+        slopes = np.array([slope for _, slope, _ in self.cuts])
+        heights = np.array([constant for _, _, constant in self.cuts]) - slopes @ power
+        unit = float(np.abs(heights).max()) or 1.0
+        # min t  with  height_k + sum_n slope_kn whole_n m_n <= t
+        rows = np.hstack([slopes * whole, -np.full((len(slopes), 1), unit)]) / unit
+        found = linprog(
+            np.append(np.zeros(count), 1.0),
+            A_ub=rows,
+            b_ub=-heights / unit,
+            A_eq=np.append(np.ones(count), 0.0)[None, :],
+            b_eq=[1.0],
+            bounds=[*((0.0, float(most)) for most in compiled.limit), (None, None)],
+            method="highs",
+        )
+        if found.x is None:
+            raise Enough
+        parts = np.maximum(-found.ineqlin.marginals, 0.0)
+        kept = np.flatnonzero(parts > LEAST_PART)
+        if len(kept):
+            self._offer(SemidefiniteProof(self.kind, tuple(self.cuts[k][0] for k in kept), parts[kept]))
+            if self.best is not None:
+                self.best = self.best._replace(proof=self.proof)
+        target: FloatArray = np.clip(found.x[:count], 0.0, most_shares(self.instance))
+        inside: FloatArray = target / target.sum()
+        return inside
 
     def end_if_closed(self, gap: float) -> None:
         """Leave the descent where value and bound meet."""

@@ -22,12 +22,12 @@ from typing import Any
 import numpy as np
 
 from edgeopt.instances.aircomp.instance import ComplexArray, FloatArray
-from edgeopt.solvers.aircomp.zero_forcing import received
+from edgeopt.solvers.aircomp.zero_forcing import MOST_KICKS, kicked, received
 
 TOLERANCE = 1e-6
-ROUNDS, STEPS = 12, 150
+ROUNDS, STEPS = 10, 150
 NEWTON_STEPS = 60
-LEAST = 1e-300
+LEAST = 1e-60
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,7 +94,9 @@ def descend(
     work = _Work(channels, noise, streams, factor.shape[1], relaxed)
     point = work.packed(factor)
     value, _ = work.error(point)
-    best: tuple[float, FloatArray, ComplexArray] = 0.0, np.zeros(len(channels)), np.zeros((0, 0, 0), dtype=complex)
+    nothing = np.zeros((len(channels), channels.shape[2], channels.shape[2]), dtype=np.complex128)
+    best: tuple[float, FloatArray, ComplexArray] = 0.0, np.zeros(len(channels)), nothing
+    kicks = 0
     for _ in range(rounds):
         found = minimize(
             work.error,
@@ -105,13 +107,22 @@ def descend(
         )
         before = value
         point, value = found.x, float(found.fun)
+        bound = best
         if relaxed:
             bound = work.bound(point)
             best = max(best, bound, key=lambda known: known[0])
             if value <= best[0] * (1 + tolerance):
                 break
-        if before - value <= tolerance / 100 * value or stop():
+        if stop():
             break
+        if before - value <= tolerance / 100 * value:
+            if not relaxed or kicks == MOST_KICKS:
+                break
+            # a factor that has lost columns may be stationary without being optimal
+            kicks += 1
+            factor, size = work.unpacked(point), float(np.linalg.norm(point))
+            if size:
+                point = work.packed(size * kicked(factor / size, received(channels, bound[1], bound[2])))
     if not relaxed:
         best = 0.0, work.multipliers(point), best[2]
     return LinearPoint(work.unpacked(point), value, best[1], best[0], best[2], work.evaluations)

@@ -11,7 +11,8 @@ With the power left for sending ``u_n = P_n - e_n m_n s``, ``kappa = L0/L`` and 
   semidefinite, the squared error is at least ``sum_n l_n (2 T_n - l_n ||Y_n||_F^2 - u_n / kappa)``, where with fewer
   streams than antennas the ``Y_n`` are multiples of the identity of which ``L`` rows count.
 
-Both are linear in the shares, so the least over all shares is at an end of a fractional knapsack.
+Both are linear in the shares, so the least over all shares is at an end of a fractional knapsack; a mixture of such
+lines bounds the error, too.
 """
 
 from __future__ import annotations
@@ -28,17 +29,17 @@ if TYPE_CHECKING:
     from edgeopt.instances.aircomp.compiled import CompiledAirComp
 
 Inequality = Literal["inverse", "error"]
+LEAST = 1e-300
 MARGIN = 1e-8
 """What is taken off a bound in floats, relatively, before it is claimed."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class SemidefiniteProof:
+class Cut:
     """Multipliers for every draw; see above.
 
     Attributes
     ----------
-    inequality : {"inverse", "error"}
     weights : (C, N) float64
         ``w`` or ``l``; all 0 for a draw of which nothing is shown.
     matrices : (C, N, Nt, Nt) complex128
@@ -47,43 +48,68 @@ class SemidefiniteProof:
         ``v`` (W); not used in ``error``.
     """
 
-    inequality: Inequality
     weights: FloatArray
     matrices: ComplexArray
     levels: FloatArray
 
-    def bound(self, instance: AirCompInstance) -> float:
-        """The bound on the mean squared error in floats."""
-        compiled = instance.compiled
-        slopes, constant = self.line(instance)
-        power = np.array([float(p) for p in compiled.power])
-        whole = np.array([float(e) for e in compiled.whole])
-        return constant - float(slopes @ power) + least_of_line(compiled, slopes * whole)
-
-    def line(self, instance: AirCompInstance) -> tuple[FloatArray, float]:
-        """The bound is ``constant - sum_n slope_n u_n``: slopes (N,) and constant."""
+    def line(self, instance: AirCompInstance, inequality: Inequality) -> tuple[FloatArray, float]:
+        """The bound is ``constant - sum_n slope_n u_n``: slopes (N,) and constant, in floats."""
         compiled = instance.compiled
         kappa, noise = float(compiled.repeats), instance.noise_w
         part = instance.streams / instance.shape[2]
         traces = np.trace(self.matrices, axis1=2, axis2=3).real
-        if self.inequality == "error":
-            squares = (self.matrices.real**2 + self.matrices.imag**2).sum(axis=(2, 3))
-            constant = (self.weights * part * (2 * traces - self.weights * squares)).sum(axis=1)
+        omega = self.weights if inequality == "error" else self.weights * kappa / self.levels
+        most = np.array(
+            [
+                np.linalg.eigvalsh(received(h, w, y))[-1]
+                for h, w, y in zip(instance.channels, omega, self.matrices, strict=True)
+            ]
+        )
+        if inequality == "error":
+            # matrices that leave the slack negative are made smaller
+            scale = np.sqrt(np.minimum(1.0, noise / np.maximum(most, LEAST)))[:, None]
+            squares = (self.matrices.real**2 + self.matrices.imag**2).sum(axis=(2, 3)) * scale**2
+            constant = (self.weights * part * (2 * traces * scale - self.weights * squares)).sum(axis=1)
             return self.weights.mean(axis=0) / kappa, float(constant.mean())
-        omega = self.weights * kappa / self.levels
-        most = [
-            np.linalg.eigvalsh(received(h, w, y))[-1]
-            for h, w, y in zip(instance.channels, omega, self.matrices, strict=True)
-        ]
-        constant = (3 * omega * traces).sum(axis=1) - np.array(most)
+        constant = (3 * omega * traces).sum(axis=1) - most
         return noise * (omega * traces).mean(axis=0) / self.levels, noise * float(constant.mean())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SemidefiniteProof:
+    """Cuts, each of which bounds the error by a line in the shares, and how they are mixed.
+
+    One cut is enough at given shares, and where the relaxed error is smooth at its least; at a kink it takes a mixture.
+
+    Attributes
+    ----------
+    inequality : {"inverse", "error"}
+    cuts : tuple of Cut
+    mix : (K,) float64
+        Not negative, in proportion to which the cuts count.
+    """
+
+    inequality: Inequality
+    cuts: tuple[Cut, ...]
+    mix: FloatArray
+
+    def bound(self, instance: AirCompInstance) -> float:
+        """The bound on the mean squared error in floats."""
+        compiled = instance.compiled
+        parts = self.mix / self.mix.sum()
+        lines = [cut.line(instance, self.inequality) for cut in self.cuts]
+        slopes = sum((part * slope for part, (slope, _) in zip(parts, lines, strict=True)), np.zeros(instance.shape[0]))
+        constant = float(sum(part * own for part, (_, own) in zip(parts, lines, strict=True)))
+        power = np.array([float(p) for p in compiled.power])
+        whole = np.array([float(e) for e in compiled.whole])
+        return constant - float(slopes @ power) + least_of_line(compiled, slopes * whole)
 
     def claim(self, instance: AirCompInstance) -> int | None:
         """The bound in the instance's unit, with a margin for rounding; None where it says nothing."""
         found = self.bound(instance) * (1 - MARGIN)
         if not np.isfinite(found) or found <= 0:
             return None
-        return int(np.floor(found * 10.0**instance.compiled.places))
+        return int(np.floor(found * 10.0**instance.compiled.places)) or None
 
 
 def least_of_line(compiled: CompiledAirComp, prices: FloatArray) -> float:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from edgeopt.errors import InstanceError
 from edgeopt.instances.aircomp import AirCompInstance
 from edgeopt.instances.aircomp.instance import FloatArray
 from edgeopt.solvers.aircomp.joint import Relaxation, best_shares
@@ -40,9 +41,20 @@ def interval(values: Sequence[float], level: float = LEVEL) -> Interval:
 
 
 def relaxed_errors(instance: AirCompInstance, shares: FloatArray, control: Control | None = None) -> FloatArray:
-    """Relaxed squared error of shares on each draw of an instance (C,)."""
+    """Relaxed squared error of shares on each draw of an instance (C,).
+
+    Raises
+    ------
+    InstanceError
+        If a device has no power left at its share.
+    """
     work = Relaxation(instance, control or Control())
     left = powers_left(instance, shares)
+    for name, power in zip(instance.devices.id, left.tolist(), strict=True):
+        if not power > 0:
+            raise InstanceError(
+                f"shares: device {name} has {power:.4g} W left to send at its share: must be more than 0"
+            )
     return np.array([work.factor * work.relaxed(draw, left).value for draw in range(instance.draws)])
 
 

@@ -28,11 +28,13 @@ from edgeopt.instances.aircomp.instance import ComplexArray, FloatArray
 
 TOLERANCE = 1e-6
 """Relative gap between value and bound at which the relaxation ends."""
-ROUNDS, STEPS = 20, 80
+ROUNDS, STEPS = 40, 80
 """Most updates of the weights, and most L-BFGS steps between two."""
 SHARPNESS, GROWTH, SHARPEST = 6.0, 1.7, 400.0
+MOST_KICKS, KICK, KICKED_SHARPNESS = 4, 0.1, 20.0
 LEAST_WEIGHT = 1e-14
 HUGE = 1e200
+LEAST_SIZE = 1e-100
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -128,7 +130,7 @@ def smallest_worst(
     own = np.full(count, 1.0 / count) if weights is None else np.maximum(weights, LEAST_WEIGHT)
     best: WorstDevice | None = None
     certified: tuple[float, FloatArray, ComplexArray] = 0.0, own, np.zeros((count, *work.eye.shape), dtype=complex)
-    stalled = 0
+    stalled = kicks = 0
     for _ in range(rounds):
         point = work.descended(point, own, sharpness)
         values, inverses = work.values(point)
@@ -149,12 +151,37 @@ def smallest_worst(
         # early rounds are not sharp enough to tell
         stalled = stalled + 1 if gained < tolerance / 10 and sharpness > SHARPEST / 10 else 0
         closed = relaxed and best.alpha <= certified[0] * (1 + tolerance)
-        if closed or stalled >= 2 or stop():
+        if closed or stop():
             break
+        if stalled >= 2:
+            if not relaxed or kicks == MOST_KICKS:
+                break
+            # a factor that has lost columns may be stationary without being optimal
+            kicks, stalled, sharpness = kicks + 1, 0, KICKED_SHARPNESS
+            matrix = received(channels, certified[1], certified[2])
+            point = work.packed(kicked(work.unpacked(point), matrix))
+            continue
         sharpness = min(sharpness * GROWTH, SHARPEST)
     assert best is not None
     bound, linear, inverses = certified if relaxed else (0.0, best.weights, best.inverses)
     return WorstDevice(best.factor, best.values, bound, linear, inverses, work.evaluations)
+
+
+def kicked(factor: ComplexArray, matrix: ComplexArray) -> ComplexArray:
+    """A factor of nearly the same matrix, with a little of a direction that it should have had more of.
+
+    Parameters
+    ----------
+    factor : (Nr, r) complex128
+        With ``tr(F F^H) = 1``; its weakest column makes room.
+    matrix : (Nr, Nr) complex128
+        What the slack lacks: its strongest eigenvector is the direction.
+    """
+    left, sizes, _ = np.linalg.svd(factor, full_matrices=False)
+    found = left * sizes
+    found[:, -1] += KICK * np.linalg.eigh(matrix)[1][:, -1]
+    result: ComplexArray = found / np.linalg.norm(found)
+    return result
 
 
 def weighted_bound(channels: ComplexArray, weights: FloatArray, inverses: ComplexArray) -> float:
@@ -191,11 +218,13 @@ class _Work:
         return (point[:half] + 1j * point[half:]).reshape(self.shape)
 
     def values(self, point: FloatArray) -> tuple[FloatArray, ComplexArray]:
-        """``f_n`` and the inverses at a normalised point."""
+        """``f_n`` and the inverses at a normalised point, by singular values, which stay positive."""
         seen = self.adjoints @ self.unpacked(point)
-        inverse = self._inverse(seen)
-        assert inverse is not None
-        return np.trace(inverse, axis1=1, axis2=2).real, inverse
+        left, sizes, right = np.linalg.svd(seen, full_matrices=False)
+        strengths = 1.0 / np.maximum(sizes, LEAST_SIZE) ** 2
+        vectors = right.conj().transpose(0, 2, 1) if self.small else left
+        inverse = (vectors * strengths[:, None, :]) @ vectors.conj().transpose(0, 2, 1)
+        return strengths.sum(axis=1), inverse
 
     def _inverse(self, seen: ComplexArray) -> ComplexArray | None:
         other = seen.conj().transpose(0, 2, 1)
