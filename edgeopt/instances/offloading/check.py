@@ -7,6 +7,7 @@ or the solvers, so that a mistake there shows here.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, floor
 
@@ -43,11 +44,22 @@ def violations(instance: OffloadingInstance, solution: Plan) -> list[Violation]:
     return found
 
 
+@dataclass
+class _Task:
+    """A task on its way: what it has still to go through, and where it is."""
+
+    arrival: int
+    due: int
+    steps: list[tuple[tuple[str, int], int]]
+    left: Fraction = Fraction(0)
+    at: tuple[str, int] = ("", 0)
+
+
 def costs(instance: OffloadingInstance, solution: Plan) -> list[tuple[int, bool]]:
     """Cost (ticks) of each task under a feasible plan, and whether it is dropped, moved event by event."""
     tick = _decimal(instance.tick_s)
     penalty = ceil(_decimal(instance.drop_penalty_s) / tick)
-    tasks = []
+    tasks: list[_Task] = []
     for index, place in enumerate(int(one) for one in solution.place):
         device = int(instance.task_device[index])
         born = _decimal(instance.arrival_s[index])
@@ -60,7 +72,7 @@ def costs(instance: OffloadingInstance, solution: Plan) -> list[tuple[int, bool]
             sent = _decimal(instance.bits[index]) / (_decimal(_rate(instance, index, place - 1)) * tick)
             done = cycles / (_decimal(instance.server_hz[place - 1]) * tick)
             steps = [(("radio", device), ceil(sent)), (("server", place - 1), ceil(done))]
-        tasks.append({"arrival": arrival, "due": due, "steps": steps, "left": Fraction(0), "at": None})
+        tasks.append(_Task(arrival, due, steps))
     queues: dict[tuple[str, int], list[int]] = {}
     found: list[tuple[int, bool]] = [(0, False)] * len(tasks)
 
@@ -73,45 +85,44 @@ def costs(instance: OffloadingInstance, solution: Plan) -> list[tuple[int, bool]
 
     def join(i: int) -> None:
         task = tasks[i]
-        queue, need = task["steps"].pop(0)  # type: ignore[attr-defined]
-        task["left"], task["at"] = Fraction(need), queue
+        queue, need = task.steps.pop(0)
+        task.left, task.at = Fraction(need), queue
         queues.setdefault(queue, []).append(i)
 
     def leave(i: int) -> None:
-        queues[tasks[i]["at"]].remove(i)  # type: ignore[index]
-        tasks[i]["at"] = None
+        queues[tasks[i].at].remove(i)
 
     now, born_so_far = Fraction(0), 0
     while born_so_far < len(tasks) or any(queues.values()):
         work = [(i, speed) for queue, members in queues.items() if members for i, speed in shares(queue)]
-        times = [now + tasks[i]["left"] / speed for i, speed in work]  # type: ignore[operator]
-        times += [Fraction(tasks[i]["due"]) for members in queues.values() for i in members]  # type: ignore[arg-type]
+        times = [now + tasks[i].left / speed for i, speed in work]
+        times += [Fraction(tasks[i].due) for members in queues.values() for i in members]
         if born_so_far < len(tasks):
-            times.append(Fraction(tasks[born_so_far]["arrival"]))  # type: ignore[arg-type]
+            times.append(Fraction(tasks[born_so_far].arrival))
         step = min(times) - now
         now += step
         for i, speed in work:
-            tasks[i]["left"] -= step * speed  # type: ignore[operator]
-        ended = sorted(i for i, _ in work if tasks[i]["left"] == 0)
+            tasks[i].left -= step * speed
+        ended = sorted(i for i, _ in work if tasks[i].left == 0)
         if ended:
             for i in ended:
                 leave(i)
-                if not tasks[i]["steps"]:
-                    found[i] = (ceil(now) - tasks[i]["arrival"], False)  # type: ignore[operator]
-                elif now >= tasks[i]["due"]:  # type: ignore[operator]
-                    found[i] = (tasks[i]["due"] - tasks[i]["arrival"] + penalty, True)  # type: ignore[operator]
+                if not tasks[i].steps:
+                    found[i] = (ceil(now) - tasks[i].arrival, False)
+                elif now >= tasks[i].due:
+                    found[i] = (tasks[i].due - tasks[i].arrival + penalty, True)
                 else:
                     join(i)
             continue
-        late = [i for members in queues.values() for i in members if tasks[i]["due"] == now]
+        late = [i for members in queues.values() for i in members if tasks[i].due == now]
         if late:
             for i in late:
                 leave(i)
-                found[i] = (tasks[i]["due"] - tasks[i]["arrival"] + penalty, True)  # type: ignore[operator]
+                found[i] = (tasks[i].due - tasks[i].arrival + penalty, True)
             continue
         i = born_so_far
         born_so_far += 1
-        if tasks[i]["due"] == tasks[i]["arrival"]:
+        if tasks[i].due == tasks[i].arrival:
             found[i] = (penalty, True)
         else:
             join(i)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -112,7 +113,11 @@ def _decode_json(data: bytes, where: str) -> OffloadingInstance:
         if task.device not in index:
             known = ", ".join(list(index)[:20])
             raise InstanceError(f"tasks[{i}].device = {task.device!r}: no such device; there are: {known}")
-    rates = np.array([entry.rate_bit_per_s for entry in content.channel], dtype=np.float64)
+    rate = np.array([entry.rate_bit_per_s for entry in content.channel], dtype=np.float64)
+    columns: dict[str, Any] = {
+        name: np.array([getattr(task, name) for task in tasks], dtype=np.float64)
+        for name in ("arrival_s", "bits", "cycles", "deadline_s")
+    }
     return OffloadingInstance(
         **_given(content),
         device_id=tuple(device.id for device in devices),
@@ -120,12 +125,9 @@ def _decode_json(data: bytes, where: str) -> OffloadingInstance:
         device_hz=np.array([device.frequency_hz for device in devices], dtype=np.float64),
         server_hz=np.array([server.frequency_hz for server in servers], dtype=np.float64),
         channel_start_s=np.array([entry.start_s for entry in content.channel], dtype=np.float64),
-        rate_bit_per_s=rates.reshape(len(content.channel), len(devices), len(servers)),
+        rate_bit_per_s=rate.reshape(len(content.channel), len(devices), len(servers)),
         task_device=np.array([index[task.device] for task in tasks], dtype=np.int64),
-        **{
-            name: np.array([getattr(task, name) for task in tasks], dtype=np.float64)
-            for name in ("arrival_s", "bits", "cycles", "deadline_s")
-        },
+        **columns,
     )
 
 
@@ -152,7 +154,7 @@ def header(instance: OffloadingInstance) -> bytes:
 def encode(instance: OffloadingInstance) -> bytes:
     """The instance as JSON, a device, server, row of rates and task a line."""
     head = msgspec.json.format(msgspec.json.encode(OffloadingHeader(**_header_fields(instance))), indent=1)
-    parts = {
+    parts: dict[bytes, Iterable[msgspec.Struct]] = {
         b"devices": map(PlaceFields, instance.device_id, instance.device_hz.tolist()),
         b"servers": map(PlaceFields, instance.server_id, instance.server_hz.tolist()),
         b"channel": map(ChannelFields, instance.channel_start_s.tolist(), instance.rate_bit_per_s.tolist()),

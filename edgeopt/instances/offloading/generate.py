@@ -121,16 +121,17 @@ def generate(
     if not comes.any():
         comes[0, rng.integers(devices)] = True
     slot, device = np.nonzero(comes)
+    times: FloatArray = slot.astype(np.float64) * SLOT_S
     bits = rng.uniform(*size_bit, len(slot))
     if load is not None and servers:
         offered = devices * arrival_probability / SLOT_S * sum(size_bit) / 2 * cycles_per_bit
         speed *= offered / (load * speed.sum())
-    start = np.zeros(1)
-    rate = np.full((1, devices, servers), uplink_bit_per_s)
+    start: FloatArray = np.zeros(1)
+    rate: FloatArray = np.full((1, devices, servers), uplink_bit_per_s)
     if sites is not None and users is not None:
         rate = rate * nearest_sites(sites, users, devices, servers, rng)
     if channel == "fading":
-        start = np.arange(0, slots, coherence_slots) * SLOT_S
+        start = np.arange(0, slots, coherence_slots, dtype=np.float64) * SLOT_S
         gain = rng.exponential(size=(len(start), devices, servers))
         rate = rate * np.log2(1 + SNR * gain) / _mean_efficiency()
     if throughput is not None:
@@ -141,7 +142,7 @@ def generate(
     return OffloadingInstance.of(
         name or f"{kind}-{devices}x{servers}-{slots}slots-seed{seed}",
         task_device=device,
-        arrival_s=_rounded(slot * SLOT_S),
+        arrival_s=_rounded(times),
         bits=_rounded(bits),
         cycles=_rounded(bits * cycles_per_bit),
         deadline_s=float(f"{deadline_slots * SLOT_S:.6g}"),

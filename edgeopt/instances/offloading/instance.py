@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, Literal, get_args
@@ -159,10 +160,8 @@ class OffloadingInstance:
             return np.full(len(names), values[0]) if len(values) == 1 and len(names) > 1 else values
 
         rates = np.asarray(rate_bit_per_s, dtype=np.float64)
-        try:
+        with suppress(ValueError):  # validation says which shape it must have
             rates = np.broadcast_to(rates, shape).copy()
-        except ValueError:
-            pass  # validation says which shape it must have
         return cls(
             name=name,
             device_id=tuple(device_names),

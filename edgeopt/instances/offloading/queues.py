@@ -98,5 +98,5 @@ def _shared(queue: list[tuple[int, int, int, int]], end: list[int], dropped: lis
             end[lost], dropped[lost] = present[lost][1], True
             del present[lost]
         else:
-            ready, need, due, i = waiting.pop()
+            _, need, due, i = waiting.pop()
             present[i] = (virtual + need, due)

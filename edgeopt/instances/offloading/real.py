@@ -58,9 +58,8 @@ def rows(path: str | os.PathLike[str], wanted: tuple[str, ...]) -> list[dict[str
     header = [name.strip().lower() for name in table[0]] if table else []
     missing = [name for name in wanted if name not in header]
     if missing:
-        raise InstanceError(
-            f"{where}: the column {missing[0]!r} is missing; its header is {', '.join(header) or 'empty'}"
-        )
+        has = ", ".join(header) or "empty"
+        raise InstanceError(f"{where}: the column {missing[0]!r} is missing; its header is {has}")
     for line, row in enumerate(table[1:], 2):
         if len(row) < len(header):
             raise InstanceError(f"{where}: row {line} has {len(row)} entries, the header has {len(header)}")

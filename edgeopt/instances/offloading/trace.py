@@ -1,8 +1,8 @@
 """Offloading instances from real traffic: a window of a trace of LLM requests or of other tasks.
 
-A trace of LLM requests (``TIMESTAMP,ContextTokens,GeneratedTokens``, the format of the Azure traces) says when requests
-came and how long they were; what a token takes is an option. A trace of tasks has the columns ``arrival_s``, ``bits`` and
-``cycles``, and may have ``deadline_s`` and ``device``. Servers, devices and channels are those of the generator.
+A trace of LLM requests (``TIMESTAMP,ContextTokens,GeneratedTokens``, the format of the Azure traces) says when
+requests came and how long they were; what a token takes is an option. A trace of tasks has the columns ``arrival_s``,
+``bits`` and ``cycles``, and may have ``deadline_s`` and ``device``. The rest is the generator's.
 """
 
 from __future__ import annotations

@@ -157,8 +157,8 @@ def _validate_reach(instance: OffloadingInstance) -> None:
     if len(stuck):
         task, device = int(stuck[0]), instance.device_id[int(instance.task_device[stuck[0]])]
         raise InstanceError(
-            f"tasks[{task}] has nowhere to go: its device {device} has frequency_hz = 0 (cycle/s) and reaches no server "
-            f"at {instance.arrival_s[task]:g} s (every rate_bit_per_s is 0 bit/s)"
+            f"tasks[{task}] has nowhere to go: its device {device} has frequency_hz = 0 (cycle/s) and reaches no "
+            f"server at {instance.arrival_s[task]:g} s (every rate_bit_per_s is 0 bit/s)"
         )
     with np.errstate(all="ignore"):
         upload = np.where(rate > 0, instance.bits[:, None] / np.where(rate > 0, rate, 1), 0.0)

@@ -1,7 +1,7 @@
 """`brute-force`: every plan of a few tasks, the reference that models and bounds are tested against.
 
-It moves the tasks as `edgeopt.instances.offloading.check` does, from the raw fields and event by event, so that it shares
-nothing with the compiled form, the models and the simulator.
+It moves the tasks as `edgeopt.instances.offloading.check` does, from the raw fields and event by event, so that it
+shares nothing with the compiled form, the models and the simulator.
 """
 
 from __future__ import annotations

@@ -1,5 +1,7 @@
 """The policies, by name: simple rules, slot matching, look-ahead as published, and true rollouts."""
 
+# mypy: disable-error-code="no-untyped-call"
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -166,7 +168,7 @@ class Rollouts:
 
     def decide(self, states: States) -> IntArray:
         """Places of the states' tasks."""
-        return np.argmin(self.scores(states), axis=1).astype(np.int64)
+        return np.asarray(np.argmin(self.scores(states), axis=1), dtype=np.int64)
 
 
 @dataclass(slots=True)
@@ -206,7 +208,7 @@ class PublishedLookAhead:
 
     def decide(self, states: States) -> IntArray:
         """Places of the states' tasks."""
-        return np.argmin(self.scores(states), axis=1).astype(np.int64)
+        return np.asarray(np.argmin(self.scores(states), axis=1), dtype=np.int64)
 
 
 def _at_least(option: str, value: int, least: int) -> None:

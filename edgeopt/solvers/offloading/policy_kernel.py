@@ -1,4 +1,4 @@
-"""Decisions in compiled code: the simple policies, closed loops over episodes, rollouts, and the published look-ahead."""
+"""Decisions in compiled code: simple policies, closed loops over episodes, rollouts, the published look-ahead."""
 
 # mypy: disable-error-code="no-untyped-def, no-untyped-call"
 
@@ -60,7 +60,7 @@ def choose(code, device, local, upload, work, slack, penalty, wait, count, ahead
     for place in range(places):
         if (local if place == 0 else upload[place - 1]) < 0:
             continue
-        if code == RANDOM or code == ROUND_ROBIN:
+        if code in (RANDOM, ROUND_ROBIN):
             if pick == 0:
                 return place
             pick -= 1
@@ -334,7 +334,7 @@ def rollouts_all(
     tim,
     rng,
 ):
-    """Mean cost of all tasks of a simulated future (ticks), for each place (B, 1 + M); infinite where it is not allowed.
+    """Mean cost of all tasks of a simulated future (ticks), for each place (B, 1 + M); infinite where none is allowed.
 
     The tasks that arrive together with the one in question, up to `last`, are known; those of `depth` further slots are
     drawn from the first `seen` of the source's tasks, `rate` a slot, the same for every place. They all go where the
