@@ -1,8 +1,8 @@
 """Proof by prices for the offloading problem: what a task costs at least, when time on every machine has a price.
 
 Machines are the processor and the radio of each device and the processor of each server. A price ``pi`` of a machine's
-time holds for a stretch of `width` ticks; it is a whole number of ``2^-bits`` and not negative. Whatever happens to task
-``i``, its cost and the price of the time that it uses is at least the least ``v_i`` of
+time holds for a stretch of `width` ticks; it is a whole number of ``2^-bits`` and not negative. Whatever happens to
+task ``i``, its cost and the price of the time that it uses is at least the least ``v_i`` of
 
 - its deadline and the penalty, where it is dropped (using nothing);
 - ``e - a_i`` and the price of ``[e - l_i, e)`` on its own processor, for some end ``e`` of a run that cannot be broken;
@@ -225,7 +225,9 @@ def run(first: int, due: int, sent: int, work: int, born: int, radio: Price | No
     return best
 
 
-def shared_run(first: int, due: int, sent: int, work: int, born: int, radio: Price | None, price: Price, unit: int) -> int:
+def shared_run(
+    first: int, due: int, sent: int, work: int, born: int, radio: Price | None, price: Price, unit: int
+) -> int:
     """The least over uploads and any ticks of a shared server, the last of which is just before the end.
 
     The end goes stretch by stretch: in each, the dearest ticks before are given up for it while that pays.

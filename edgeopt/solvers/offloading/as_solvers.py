@@ -15,9 +15,7 @@ from edgeopt.solvers.offloading.policies import policy
 def _run(name: str, instance: OffloadingInstance, control: Control, **options: Any) -> Answer:
     episodes = Episodes.of([instance])
     limited = control.time_limit is not None or name not in ("local", "random", "round-robin", "greedy", "earliest")
-    record = simulate(
-        episodes, policy(name, **options), seed=control.seed, stop=control.stop if limited else None
-    )
+    record = simulate(episodes, policy(name, **options), seed=control.seed, stop=control.stop if limited else None)
     stopped = limited and control.stop()
     return Answer(
         Plan(record.place[0].copy()),
@@ -83,13 +81,11 @@ def rollouts(
     )
 
 
-def rolling(
-    instance: OffloadingInstance, control: Control, *, depth: int = 0, branches: int = 2000
-) -> Answer:
+def rolling(instance: OffloadingInstance, control: Control, *, depth: int = 0, branches: int = 2000) -> Answer:
     """CP-SAT on the tasks that are present."""
     return _run("rolling", instance, control, depth=depth, branches=branches)
 
 
-def learned(instance: OffloadingInstance, control: Control) -> Answer:
-    """The trained policy that is shipped."""
-    return _run("learned", instance, control)
+def learned(instance: OffloadingInstance, control: Control, *, weights: str = "look-ahead") -> Answer:
+    """A trained policy."""
+    return _run("learned", instance, control, weights=weights)

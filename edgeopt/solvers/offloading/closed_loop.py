@@ -93,7 +93,7 @@ class Loop:
             known.upload[active, task],
             known.shared,
             known.devices,
-            *queues.state,
+            queues.state,
             wait,
             count,
             ahead,
@@ -134,9 +134,8 @@ class Loop:
             raise BackendError(f"a policy returned the places {place!r}: must be one a task that it can go to")
         place = place.astype(np.int64)
         full = policy_kernel.send_all(
-            states.episode, states.task, place, known.device, known.arrival, known.due, known.local, known.upload,
-            known.work, known.shared, known.devices, known.penalty, *queues.state, *queues.record,
-        )  # fmt: skip
+            states.episode, states.task, place, known.shared, known.devices, known.kernel, queues.state, queues.record
+        )
         if full >= 0:
             raise BackendError(f"episode {states.episode[full]} has more tasks at once than there is room for")
         queues.place[states.episode, states.task] = place
@@ -155,7 +154,7 @@ class Loop:
     def _advance(self, active: IntArray, until: FloatArray) -> None:
         known, queues = self.episodes, self.queues
         policy_kernel.advance_all(
-            active, until, known.shared, known.devices, known.penalty, *queues.state, *queues.record
+            active, until, known.shared, known.devices, known.penalty, queues.state, queues.record
         )
 
 
@@ -200,8 +199,8 @@ def simple_places(code: int, states: States, rng: np.ndarray[tuple[int, ...], np
     """Where a simple policy sends the tasks of some states."""
     own = rng[states.episode]
     found: IntArray = policy_kernel.choose_all(
-        code, states.device, states.local, states.upload, states.work, states.slack, states.penalty, states.wait,
-        states.count, states.ahead, states.shared, states.task, own,
+        code, states.local, states.upload, states.work, states.slack, states.shared, states.penalty, states.wait,
+        states.count, states.ahead, states.task, own,
     )  # fmt: skip
     rng[states.episode] = own
     return found
@@ -211,8 +210,7 @@ def _compiled_loop(episodes: Episodes, code: int, seed: int) -> Record:
     """The closed loop of a simple policy, in compiled code throughout."""
     queues = Queues.empty(episodes)
     policy_kernel.run_all(
-        code, episodes.tasks, episodes.device, episodes.arrival, episodes.due, episodes.local, episodes.upload,
-        episodes.work, episodes.shared, episodes.devices, episodes.penalty, *queues.state, *queues.record,
+        code, episodes.tasks, episodes.shared, episodes.devices, episodes.kernel, queues.state, queues.record,
         queues.place, random_streams(seed, len(episodes)),
     )  # fmt: skip
     return Record(episodes.tasks, queues.cost, queues.lost, queues.place)
@@ -221,8 +219,8 @@ def _compiled_loop(episodes: Episodes, code: int, seed: int) -> Record:
 def follow(episodes: Episodes, place: IntArray) -> Record:
     """What becomes of the tasks under given plans (E, N)."""
     queues = Queues.empty(episodes)
-    policy_kernel.follow_all(
-        episodes.tasks, episodes.device, episodes.arrival, episodes.due, episodes.local, episodes.upload,
-        episodes.work, episodes.shared, episodes.devices, episodes.penalty, *queues.state, *queues.record, place,
+    policy_kernel.run_all(
+        -1, episodes.tasks, episodes.shared, episodes.devices, episodes.kernel, queues.state, queues.record, place,
+        random_streams(0, len(episodes)),
     )  # fmt: skip
     return Record(episodes.tasks, queues.cost, queues.lost, place)

@@ -102,6 +102,11 @@ class Episodes:
             shared=first.discipline == "ps",
         )
 
+    @property
+    def kernel(self) -> tuple[NDArray[Any], ...]:
+        """The arrays that kernels take."""
+        return self.device, self.arrival, self.due, self.local, self.upload, self.work, self.penalty
+
     def last_together(self) -> IntArray:
         """Index of the last task that arrives at the same time as each task (E, N)."""
         found = np.broadcast_to(np.arange(self.device.shape[1]), self.device.shape).copy()
@@ -129,8 +134,8 @@ class Queues:
     Attributes
     ----------
     ids, val, que, tim : arrays
-    acc : (E, 2) float64
-        Cost so far, and drops.
+    acc : (E, 3) float64
+        Cost so far, drops, and a weight that only rollouts use.
     cost : (E, N) float64
         Of each task (ticks); NaN while it is present.
     lost : (E, N) bool
@@ -158,12 +163,12 @@ class Queues:
             val=np.zeros((count, rows, 5)),
             que=np.zeros((count, resources + 1, 3), dtype=np.int64),
             tim=np.zeros((count, resources)),
-            acc=np.zeros((count, 2)),
+            acc=np.zeros((count, 3)),
             cost=np.full(shape, np.nan),
             lost=np.zeros(shape, dtype=np.bool_),
             place=np.full(shape, -1, dtype=np.int64),
         )
-        policy_kernel.reset_all(found.ids, found.val, found.que, found.tim)
+        policy_kernel.reset_all(found.state)
         return found
 
     @property

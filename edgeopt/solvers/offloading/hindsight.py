@@ -1,7 +1,7 @@
 """`hindsight`: a good plan of a horizon that is known from its beginning, and a bound on all plans, for any size.
 
-Simple policies give a first plan; local search moves single tasks and swaps pairs, and simulates each change; where it is
-stuck, a few tasks near each other in time are moved at random. The bound is by prices (`edgeopt.solvers.offloading.proof`).
+Simple policies give a first plan; local search moves single tasks and swaps pairs, and simulates each change; where it
+is stuck, a few tasks near each other in time are moved at random. The bound is by prices (`proof`).
 """
 
 # mypy: disable-error-code="no-untyped-call"
@@ -31,9 +31,7 @@ def first_plan(instance: OffloadingInstance) -> Plan:
     return Plan(min(records, key=lambda record: float(record.total[0])).place[0].copy())
 
 
-def hindsight(
-    instance: OffloadingInstance, control: Control, *, rounds: int = 60, steps: int = 400
-) -> Answer:
+def hindsight(instance: OffloadingInstance, control: Control, *, rounds: int = 8, steps: int = 400) -> Answer:
     """Search for a good plan, and bound all plans.
 
     Parameters
@@ -58,11 +56,7 @@ def hindsight(
         trial = best.copy()
         if not first:
             _shake(trial, allowed, rng)
-        found = search_kernel.descend(
-            trial, allowed, rng.permutation(len(trial)), episodes.device[0], episodes.arrival[0], episodes.due[0],
-            episodes.local[0], episodes.upload[0], episodes.work[0], episodes.shared, episodes.devices,
-            float(episodes.penalty[0]), queues.ids[0], queues.val[0], queues.que[0], queues.tim[0],
-        )  # fmt: skip
+        found = search_kernel.descend(trial, allowed, episodes.shared, episodes.devices, episodes.kernel, queues.state)
         searched += 1
         if found < total or first:
             best, total = (trial, found) if found <= total else (best, total)

@@ -104,6 +104,8 @@ class Rollouts:
         Slots in which further tasks arrive in a future.
     base : str
         Simple policy that all further tasks follow.
+    weight : float
+        What the costs of drawn tasks count, ``lambda``; 1 is policy improvement as in theory, less is less noise.
     least : int
         Futures before places are given up or the decision is taken early.
     confidence : float
@@ -113,8 +115,9 @@ class Rollouts:
     """
 
     rollouts: int = 32
-    depth: int = 15
+    depth: int = 4
     base: str = "earliest"
+    weight: float = 1.0
     least: int = 6
     confidence: float = 2.5
     traffic: Traffic | None = None
@@ -128,6 +131,8 @@ class Rollouts:
         _at_least("depth", self.depth, 0)
         _at_least("least", self.least, 2)
         code_of(self.base)
+        if not self.weight >= 0:
+            raise InstanceError(f"weight = {self.weight}: must be 0 or more")
         if not self.confidence > 0:
             raise InstanceError(f"confidence = {self.confidence}: must be > 0 (standard errors)")
 
@@ -154,12 +159,12 @@ class Rollouts:
             source = np.zeros(len(states), dtype=np.int64)
             seen = np.full(len(states), templates.tasks[0])
             rate = np.full(len(states), self.traffic.rate)
+        life = templates.due - templates.arrival
         score, used = policy_kernel.rollouts_all(
-            states.episode, states.task, states.last, code_of(self.base), self.rollouts, self.least, self.depth,
-            float(self.confidence), float(states.slot[0]), source, seen, np.minimum(rate, known.devices).astype(float),
-            templates.device, templates.due - templates.arrival, templates.local, templates.upload, templates.work,
-            known.device, known.arrival, known.due, known.local, known.upload, known.work, known.shared, known.devices,
-            known.penalty, *queues.state, self.rng,
+            states.episode, states.task, states.last, code_of(self.base), float(self.weight), self.rollouts, self.least,
+            self.depth, float(self.confidence), float(states.slot[0]), source, seen, np.minimum(rate, known.devices),
+            (templates.device, life, templates.local, templates.upload, templates.work),
+            known.shared, known.devices, known.kernel, queues.state, self.rng,
         )  # fmt: skip
         self.used += int(used.sum())
         self.decisions += len(states)
@@ -201,8 +206,8 @@ class PublishedLookAhead:
         """``C(a) + lambda F(a)`` (ticks) of each place (B, 1 + M); infinite where a task cannot go."""
         known, queues = states._episodes, states._queues
         found: FloatArray = policy_kernel.lacs_all(
-            states.episode, states.task, self.draws, float(self.weight), known.device, known.arrival, known.local,
-            known.upload, known.work, known.shared, known.devices, *queues.state, self.rng,
+            states.episode, states.task, self.draws, float(self.weight), known.shared, known.devices, known.kernel,
+            queues.state, self.rng,
         )  # fmt: skip
         return found
 
@@ -247,6 +252,7 @@ MAKERS = {
     "rollouts": f"{_HERE}.policies:Rollouts",
     "rolling": f"{_HERE}.rolling:Rolling",
     "learned": f"{_HERE}.learned:Learned",
+    "dqn": f"{_HERE}.learned:Dqn",
     "llm": f"{_HERE}.llm:LanguageModel",
 }
 """The other policies and where they live."""

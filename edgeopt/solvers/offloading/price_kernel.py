@@ -63,7 +63,7 @@ def run(first, due, sent, work, born, radio, radio_sums, with_radio, price, sums
 
 
 @compiled
-def shared_run(first, due, sent, work, born, radio, radio_sums, price, width, order, own, size):
+def shared_run(first, due, sent, work, born, radio, radio_sums, price, width, own, size):
     """The cheapest upload and ticks of a shared server: cost, begin of the upload, end."""
     low = first + sent
     best, best_upload, best_end = HUGE, -1.0, -1.0
@@ -118,7 +118,7 @@ def shared_run(first, due, sent, work, born, radio, radio_sums, price, width, or
 
 
 @compiled
-def add_cheapest(use, price, width, begin, end, work, order):
+def add_cheapest(use, price, width, begin, end, work):
     """Use the cheapest `work` ticks of ``[begin, end)``."""
     first, last = int(begin // width), int((end - 1e-9) // width)
     left, seen = work, 0
@@ -138,18 +138,17 @@ def add_cheapest(use, price, width, begin, end, work, order):
 
 
 @kernel
-def improve(
-    price, use, devices, servers, shared, penalty, width, device, arrival, due, local, upload, work, target, steps
-):
+def improve(price, use, devices, servers, shared, penalty, width, tasks, target, steps):
     """Subgradient steps on prices (M + 2 K, B), servers, own processors, radios; the best prices stay in `price`.
 
     `target` is a value that the bound does not exceed. Returns the best bound.
     """
+    device, arrival, due, local, upload, work = tasks
     machines, stretches = price.shape
     count = device.shape[0]
     now = price.copy()
     sums = np.zeros((machines, stretches + 1))
-    own, size, order = np.empty(stretches + 2), np.empty(stretches + 2), np.empty(1, dtype=np.int64)
+    own, size = np.empty(stretches + 2), np.empty(stretches + 2)
     best = -HUGE
     factor, since = 1.0, 0
     for _ in range(steps):
@@ -175,7 +174,7 @@ def improve(
                     continue
                 if shared:
                     found, g, at = shared_run(
-                        a, d, upload[i, j], work[i, j], a, now[radio], sums[radio], now[j], width, order, own, size
+                        a, d, upload[i, j], work[i, j], a, now[radio], sums[radio], now[j], width, own, size
                     )
                 else:
                     found, g, at = run(
@@ -190,7 +189,7 @@ def improve(
                 j = chosen - 1
                 add(use[radio], width, up, up + upload[i, j])
                 if shared:
-                    add_cheapest(use[j], now[j], width, a + upload[i, j], start, work[i, j], order)
+                    add_cheapest(use[j], now[j], width, a + upload[i, j], start, work[i, j])
                 else:
                     add(use[j], width, start, start + work[i, j])
         if total > best:

@@ -13,8 +13,10 @@ from edgeopt.instances.offloading.instance import FloatArray
 from edgeopt.solvers.base import Control
 from edgeopt.solvers.offloading import price_kernel
 
-MOST_STRETCHES = 4000
-STEPS_AT_ONCE = 50
+MOST_STRETCHES, MOST_OF_A_LIFE = 4000, 80
+"""Prices of a machine, and those within the life of a task: finer ones are better bounds, and take longer."""
+STEPS_AT_ONCE = 100
+"""Subgradient steps between two looks at the clock."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,26 +56,22 @@ def prices(compiled: CompiledOffloading, target: float, control: Control, *, ste
     devices, servers = compiled.devices, compiled.servers
     horizon = int(compiled.due.max()) + 1
     usual = compiled.work[compiled.work > 0]
-    width = max(1, -(-horizon // MOST_STRETCHES), round(float(np.median(usual)) / 4) if len(usual) else 1)
+    life = int((compiled.due - compiled.arrival).max())
+    least = round(float(np.median(usual)) / 4) if len(usual) else 1
+    width = max(1, -(-horizon // MOST_STRETCHES), -(-life // MOST_OF_A_LIFE), least)
     price = np.zeros((servers + 2 * devices, -(-horizon // width)))
     use = np.zeros_like(price)
-    best, left = -np.inf, steps
-    columns = (
-        compiled.device,
-        *(np.ascontiguousarray(c, dtype=np.float64) for c in (compiled.arrival, compiled.due, compiled.local)),
-        *(np.ascontiguousarray(c, dtype=np.float64) for c in (compiled.upload, compiled.work)),
-    )
-    best = price_kernel.improve(
-        price, use, devices, servers, compiled.discipline == "ps", float(compiled.penalty), float(width), *columns,
-        float(target), 1,
-    )  # fmt: skip
-    while left > 0 and not control.stop():
+    columns = (compiled.arrival, compiled.due, compiled.local, compiled.upload, compiled.work)
+    tasks = (compiled.device, *(np.ascontiguousarray(column, dtype=np.float64) for column in columns))
+    best, done = -np.inf, 0
+    while done == 0 or (done < steps and not control.stop()):
+        at_once = 1 if control.stop() else min(STEPS_AT_ONCE, steps - done)
         tried = price.copy()
         found = price_kernel.improve(
-            tried, use, devices, servers, compiled.discipline == "ps", float(compiled.penalty), float(width), *columns,
-            float(target), min(left, steps),
+            tried, use, devices, servers, compiled.discipline == "ps", float(compiled.penalty), float(width), tasks,
+            float(target), at_once,
         )  # fmt: skip
-        left -= steps
+        done += at_once
         if found > best:
             best, price = found, tried
     return PriceProof(

@@ -3,14 +3,17 @@
 Time is continuous, in ticks: what arrives, ends or is dropped happens at its own time, and decisions are taken when
 tasks arrive. The state of an episode are arrays:
 
-- ``ids`` (Q, 3) int64: of each task that is present, its index (-1 in rollouts), place, and the one behind it in the
-  queue (or in the list of free rows);
+- ``ids`` (Q, 3) int64: of each task that is present, its index (negative in rollouts), place, and the one behind it in
+  the queue (or in the list of free rows);
 - ``val`` (Q, 5) float64: its arrival, due time, time on the radio, on the processor, and left on a shared server;
 - ``que`` (R, 3) int64: head, tail and length of each queue; devices' own, radios, servers, ``R = 2 K + M``; a row more
   holds the first free row of tasks;
 - ``tim`` (R,) float64: when the head ends, or for a shared server, until when `left` is up to date.
 
-Costs go to ``acc`` (2,): their sum and the number of drops; and with `record` to ``cost`` and ``lost`` (N,) by task.
+A function takes ``state = (ids, val, que, tim)``, ``system = (shared, devices, penalty)`` and
+``out = (acc, cost, lost)``: ``acc`` (3,) has the sum of costs, the number of drops and the weight of drawn tasks' costs;
+``cost`` and ``lost`` get what each task with an index costs and whether it was dropped, nothing where they are empty.
+
 All is exact in doubles but the shares of processor sharing, whose ends are rounded up to ticks with `EPSILON` to spare.
 """
 
@@ -27,6 +30,8 @@ EPSILON = 1e-6
 MOST_FLIGHT = 64
 """Tasks on their way to servers that a device looks at; more are passed over."""
 TASK, PLACE, NEXT = 0, 1, 2
+DRAWN = -2
+"""Index of a task that is drawn in a rollout."""
 ARRIVAL, DUE, UPLOAD, WORK, LEFT = 0, 1, 2, 3, 4
 HEAD, TAIL, LENGTH = 0, 1, 2
 
@@ -43,8 +48,9 @@ def unit(rng):
 
 
 @compiled
-def clear(ids, que, tim):
+def clear(state):
     """No tasks."""
+    ids, _, que, tim = state
     for r in range(que.shape[0]):
         que[r, HEAD] = que[r, TAIL] = -1
         que[r, LENGTH] = 0
@@ -56,13 +62,15 @@ def clear(ids, que, tim):
 
 
 @compiled
-def leave(q, end, done, penalty, ids, val, que, acc, cost, lost, record):
+def leave(q, end, done, penalty, state, out):
     """A task ends, done or dropped; its row is free again."""
+    ids, val, que, _ = state
+    acc, cost, lost = out
     charge = end - val[q, ARRIVAL] if done else val[q, DUE] - val[q, ARRIVAL] + penalty
-    acc[0] += charge
+    acc[0] += acc[2] * charge if ids[q, TASK] == DRAWN else charge
     if not done:
         acc[1] += 1.0
-    if record and ids[q, TASK] >= 0:
+    if 0 <= ids[q, TASK] < cost.shape[0]:
         cost[ids[q, TASK]] = charge
         lost[ids[q, TASK]] = not done
     free = que.shape[0] - 1
@@ -94,21 +102,24 @@ def append(q, r, ids, que):
 
 
 @compiled
-def begin(r, time, devices, penalty, ids, val, que, tim, acc, cost, lost, record):
+def begin(r, time, system, state, out):
     """The head of a queue begins; those that were due while they waited are dropped."""
+    ids, val, que, tim = state
+    _, devices, penalty = system
     while que[r, HEAD] >= 0:
         q = que[r, HEAD]
         if val[q, DUE] <= time:
             pop(r, ids, que)
-            leave(q, time, False, penalty, ids, val, que, acc, cost, lost, record)
+            leave(q, time, False, penalty, state, out)
             continue
         tim[r] = time + (val[q, UPLOAD] if devices <= r < 2 * devices else val[q, WORK])
         return
 
 
 @compiled
-def progress(r, time, ids, val, que, tim):
+def progress(r, time, state):
     """Bring what is left on a shared server up to date."""
+    ids, val, que, tim = state
     if que[r, LENGTH] > 0 and time > tim[r]:
         step = (time - tim[r]) / que[r, LENGTH]
         q = que[r, HEAD]
@@ -119,21 +130,24 @@ def progress(r, time, ids, val, que, tim):
 
 
 @compiled
-def enter(q, r, time, shared, devices, penalty, ids, val, que, tim, acc, cost, lost, record):
+def enter(q, r, time, system, state, out):
     """A task joins a queue."""
+    ids, val, que, _ = state
+    shared, devices, _ = system
     if shared and r >= 2 * devices:
-        progress(r, time, ids, val, que, tim)
+        progress(r, time, state)
         val[q, LEFT] = val[q, WORK]
         append(q, r, ids, que)
         return
     append(q, r, ids, que)
     if que[r, LENGTH] == 1:
-        begin(r, time, devices, penalty, ids, val, que, tim, acc, cost, lost, record)
+        begin(r, time, system, state, out)
 
 
 @compiled
-def sweep(r, time, penalty, ids, val, que, acc, cost, lost, record):
+def sweep(r, time, penalty, state, out):
     """Take those off a shared server that have ended or are due."""
+    ids, val, que, _ = state
     q, before = que[r, HEAD], -1
     while q >= 0:
         after = ids[q, NEXT]
@@ -147,22 +161,24 @@ def sweep(r, time, penalty, ids, val, que, acc, cost, lost, record):
                 que[r, TAIL] = before
             que[r, LENGTH] -= 1
             end = min(np.ceil(time - EPSILON), val[q, DUE]) if done else time
-            leave(q, end, done, penalty, ids, val, que, acc, cost, lost, record)
+            leave(q, end, done, penalty, state, out)
         else:
             before = q
         q = after
 
 
 @compiled
-def advance(until, shared, devices, penalty, ids, val, que, tim, acc, cost, lost, record):
+def advance(until, system, state, out):
     """All events up to a time, that time included."""
-    resources = que.shape[0] - 1
+    ids, val, que, tim = state
+    shared, devices, penalty = system
     while True:
         best, where, first = INFINITY, -1, 0
-        for r in range(resources):
+        for r in range(que.shape[0] - 1):
             q = que[r, HEAD]
             if q < 0:
                 continue
+            radio = devices <= r < 2 * devices
             if shared and r >= 2 * devices:
                 time = INFINITY
                 while q >= 0:
@@ -171,7 +187,6 @@ def advance(until, shared, devices, penalty, ids, val, que, tim, acc, cost, lost
             else:
                 time = min(tim[r], val[q, DUE])
             # of uploads that end at the same time the one of the earlier task is first
-            radio = devices <= r < 2 * devices
             if time < best or (time == best and radio and devices <= where < 2 * devices and ids[q, TASK] < first):
                 best, where = time, r
                 if radio:
@@ -180,58 +195,41 @@ def advance(until, shared, devices, penalty, ids, val, que, tim, acc, cost, lost
             return
         r = where
         if shared and r >= 2 * devices:
-            progress(r, best, ids, val, que, tim)
-            sweep(r, best, penalty, ids, val, que, acc, cost, lost, record)
+            progress(r, best, state)
+            sweep(r, best, penalty, state, out)
             continue
         q = pop(r, ids, que)
         end = tim[r]
-        done = end <= val[q, DUE]
-        if devices <= r < 2 * devices and end < val[q, DUE]:
-            server = 2 * devices + ids[q, PLACE] - 1
-            enter(q, server, end, shared, devices, penalty, ids, val, que, tim, acc, cost, lost, record)
+        if not devices <= r < 2 * devices:
+            leave(q, end, end <= val[q, DUE], penalty, state, out)
+        elif end < val[q, DUE]:
+            enter(q, 2 * devices + ids[q, PLACE] - 1, end, system, state, out)
         else:
-            done = done and not devices <= r < 2 * devices
-            leave(q, end, done, penalty, ids, val, que, acc, cost, lost, record)
-        begin(r, best, devices, penalty, ids, val, que, tim, acc, cost, lost, record)
+            leave(q, end, False, penalty, state, out)
+        begin(r, best, system, state, out)
 
 
 @compiled
-def send(
-    task,
-    device,
-    place,
-    arrival,
-    due,
-    upload,
-    work,
-    shared,
-    devices,
-    penalty,
-    ids,
-    val,
-    que,
-    tim,
-    acc,
-    cost,
-    lost,
-    record,
-):
-    """A task arrives and goes to its place; False where there is no row left for it."""
+def send(task, device, place, arrival, due, local, upload, work, system, state, out):
+    """A task, with its times at all places, arrives and goes to one; False where there is no row left for it."""
+    ids, val, que, _ = state
     free = que.shape[0] - 1
     q = que[free, HEAD]
     if q < 0:
         return False
     que[free, HEAD] = ids[q, NEXT]
     ids[q, TASK], ids[q, PLACE] = task, place
-    val[q, ARRIVAL], val[q, DUE], val[q, UPLOAD], val[q, WORK], val[q, LEFT] = arrival, due, upload, work, work
-    r = device if place == 0 else devices + device
-    enter(q, r, arrival, shared, devices, penalty, ids, val, que, tim, acc, cost, lost, record)
+    val[q, ARRIVAL], val[q, DUE] = arrival, due
+    val[q, UPLOAD] = upload[place - 1] if place else 0.0
+    val[q, WORK] = val[q, LEFT] = work[place - 1] if place else local
+    enter(q, device if place == 0 else system[1] + device, arrival, system, state, out)
     return True
 
 
 @compiled
-def waiting(r, now, devices, ids, val, que, tim):
+def waiting(r, now, devices, state):
     """What is left to do in a queue (ticks), of those not yet due; and their number."""
+    ids, val, que, tim = state
     total, count = 0.0, 0
     q = que[r, HEAD]
     radio = devices <= r < 2 * devices
@@ -247,8 +245,9 @@ def waiting(r, now, devices, ids, val, que, tim):
 
 
 @compiled
-def shared_waiting(r, now, ids, val, que, tim):
+def shared_waiting(r, now, state):
     """The same for a shared server."""
+    ids, val, que, tim = state
     n = que[r, LENGTH]
     total = 0.0
     q = que[r, HEAD]
@@ -259,20 +258,24 @@ def shared_waiting(r, now, ids, val, que, tim):
 
 
 @compiled
-def look(device, now, upload, shared, devices, ids, val, que, tim, wait, count, ahead):
-    """What a device sees that has to send a task: waits and tasks at its own processor, its radio, the servers (2 + M).
+def look(device, now, upload, system, state, seen):
+    """What a device sees that has to send a task, to ``seen = (wait, count, ahead)``.
 
-    And, from now, until when each server is busy with what reaches it no later than the task would, `ahead` (M,).
+    Waits and tasks at its own processor, its radio, the servers (2 + M); and until when, from now, each server is busy
+    with what reaches it no later than the task would (M,).
     """
+    ids, val, que, tim = state
+    shared, devices, _ = system
+    wait, count, ahead = seen
     servers = ahead.shape[0]
-    wait[0], count[0] = waiting(device, now, devices, ids, val, que, tim)
-    wait[1], count[1] = waiting(devices + device, now, devices, ids, val, que, tim)
+    wait[0], count[0] = waiting(device, now, devices, state)
+    wait[1], count[1] = waiting(devices + device, now, devices, state)
     for j in range(servers):
         r = 2 * devices + j
         if shared:
-            wait[2 + j], count[2 + j] = shared_waiting(r, now, ids, val, que, tim)
+            wait[2 + j], count[2 + j] = shared_waiting(r, now, state)
         else:
-            wait[2 + j], count[2 + j] = waiting(r, now, devices, ids, val, que, tim)
+            wait[2 + j], count[2 + j] = waiting(r, now, devices, state)
         ahead[j] = wait[2 + j]
     # tasks on their way, by the time at which they reach their servers: a short list, sorted by insertion
     ready, where, work = np.empty(MOST_FLIGHT), np.empty(MOST_FLIGHT, dtype=np.int64), np.empty(MOST_FLIGHT)
@@ -296,14 +299,15 @@ def look(device, now, upload, shared, devices, ids, val, que, tim, wait, count, 
 
 
 @compiled
-def copy_state(ids, val, que, tim, ids2, val2, que2, tim2):
+def copy_state(state, other):
     """A copy with more free rows."""
-    rows = ids.shape[0]
-    ids2[:rows] = ids
-    val2[:rows] = val
-    que2[:] = que
-    tim2[:] = tim
+    rows = state[0].shape[0]
+    ids, _, que, _ = other
+    ids[:rows] = state[0]
+    other[1][:rows] = state[1]
+    que[:] = state[2]
+    other[3][:] = state[3]
     free = que.shape[0] - 1
-    for q in range(rows, ids2.shape[0]):
-        ids2[q, NEXT] = que2[free, HEAD]
-        que2[free, HEAD] = q
+    for q in range(rows, ids.shape[0]):
+        ids[q, NEXT] = que[free, HEAD]
+        que[free, HEAD] = q

@@ -11,53 +11,50 @@ from __future__ import annotations
 import numpy as np
 
 from edgeopt.solvers.jit import compiled, kernel
+from edgeopt.solvers.offloading.policy_kernel import of
 from edgeopt.solvers.offloading.queue_kernel import INFINITY, advance, clear, send
 
 
 @compiled
-def rest(
-    begin, limit, place, device, arrival, due, local, upload, work, shared, devices, penalty, ids, val, que, tim, acc,
-    cost, lost,
-):
-    """Run the tasks from `begin` on to the end, or until the cost is more than `limit`."""
+def rest(begin, limit, place, tasks, system, state, out):
+    """Run the tasks from `begin` on to the end, or until the cost is `limit`; the cost."""
+    device, arrival, due, local, upload, work = tasks
     for i in range(begin, device.shape[0]):
-        p, now = place[i], arrival[i]
-        advance(now, shared, devices, penalty, ids, val, que, tim, acc, cost, lost, False)
-        if acc[0] >= limit:
-            return acc[0]
-        sent = upload[i, p - 1] if p else 0.0
-        done = work[i, p - 1] if p else local[i]
-        send(
-            i, device[i], p, now, due[i], sent, done, shared, devices, penalty, ids, val, que, tim, acc, cost, lost,
-            False,
-        )
-    advance(INFINITY, shared, devices, penalty, ids, val, que, tim, acc, cost, lost, False)
-    return acc[0]
+        advance(arrival[i], system, state, out)
+        if out[0][0] >= limit:
+            return out[0][0]
+        send(i, device[i], place[i], arrival[i], due[i], local[i], upload[i], work[i], system, state, out)
+    advance(INFINITY, system, state, out)
+    return out[0][0]
 
 
 @kernel
-def descend(
-    place, allowed, order, device, arrival, due, local, upload, work, shared, devices, penalty, ids, val, que, tim
-):
-    """Improve a plan by moves of single tasks and swaps of neighbours until none helps; its cost."""
-    count, places = allowed.shape
-    ids0, val0, que0, tim0 = ids.copy(), val.copy(), que.copy(), tim.copy()
-    acc, acc0, cost, lost = np.zeros(2), np.zeros(2), np.zeros(1), np.zeros(1, dtype=np.bool_)
-    clear(ids, que, tim)
-    acc[:] = 0.0
-    best = rest(
-        0, INFINITY, place, device, arrival, due, local, upload, work, shared, devices, penalty, ids, val, que, tim,
-        acc, cost, lost,
+def descend(place, allowed, shared, devices, all_tasks, all_state):
+    """Improve a plan of the first episode by moves of tasks and swaps of neighbours until none helps; its cost."""
+    tasks = (
+        all_tasks[0][0],
+        all_tasks[1][0],
+        all_tasks[2][0],
+        all_tasks[3][0],
+        all_tasks[4][0],
+        all_tasks[5][0],
     )
+    device, arrival, due, local, upload, work = tasks
+    system, state = (shared, devices, all_tasks[6][0]), of(all_state, 0)
+    before = state[0].copy(), state[1].copy(), state[2].copy(), state[3].copy()
+    nothing, never = np.zeros(0), np.zeros(0, dtype=np.bool_)
+    out, out_before = (np.zeros(3), nothing, never), (np.zeros(3), nothing, never)
+    count, places = allowed.shape
+    clear(state)
+    best = rest(0, INFINITY, place, tasks, system, state, out)
     improved = True
     while improved:
         improved = False
-        # the state before each task, kept as the sweep goes forward
-        clear(ids0, que0, tim0)
-        acc0[:] = 0.0
+        clear(before)
+        out_before[0][:] = 0.0
         for i in range(count):
-            advance(arrival[i], shared, devices, penalty, ids0, val0, que0, tim0, acc0, cost, lost, False)
-            if acc0[0] >= best:
+            advance(arrival[i], system, before, out_before)
+            if out_before[0][0] >= best:
                 break
             for other in range(i, min(count, i + 4)):
                 for p in range(places):
@@ -70,18 +67,13 @@ def descend(
                         if p > 0 or old == old_other or not allowed[i, old_other] or not allowed[other, old]:
                             continue
                         place[i], place[other] = old_other, old
-                    ids[:], val[:], que[:], tim[:], acc[:] = ids0, val0, que0, tim0, acc0
-                    found = rest(
-                        i, best, place, device, arrival, due, local, upload, work, shared, devices, penalty, ids, val,
-                        que, tim, acc, cost, lost,
-                    )
+                    state[0][:], state[1][:] = before[0], before[1]
+                    state[2][:], state[3][:] = before[2], before[3]
+                    out[0][:] = out_before[0]
+                    found = rest(i, best, place, tasks, system, state, out)
                     if found < best:
                         best, improved = found, True
                     else:
                         place[i], place[other] = old, old_other
-            p = place[i]
-            send(
-                i, device[i], p, arrival[i], due[i], upload[i, p - 1] if p else 0.0, work[i, p - 1] if p else local[i],
-                shared, devices, penalty, ids0, val0, que0, tim0, acc0, cost, lost, False,
-            )
+            send(i, device[i], place[i], arrival[i], due[i], local[i], upload[i], work[i], system, before, out_before)
     return best

@@ -1,0 +1,1 @@
+"""Systems over time, driven by any solver."""
