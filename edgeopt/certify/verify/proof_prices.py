@@ -200,55 +200,58 @@ def least(program: Program, task: Task, machines: list[list[Price]], unit: int) 
     servers, own, radio = machines
     best = (task.due - task.arrival + program.penalty) * unit
     if task.local != NEVER:
-        best = min(best, run(task.arrival, task.due, 0, task.local, task.arrival, None, own[task.device], unit))
+        best = run(task, 0, task.local, None, own[task.device], unit, best)
     for sent, work, price in zip(task.upload, task.work, servers, strict=True):
         if sent != NEVER:
             way = shared_run if program.shared else run
-            best = min(best, way(task.arrival, task.due, sent, work, task.arrival, radio[task.device], price, unit))
+            best = way(task, sent, work, radio[task.device], price, unit, best)
     return best
 
 
-def run(first: int, due: int, sent: int, work: int, born: int, radio: Price | None, price: Price, unit: int) -> int:
-    """The least over uploads and runs that are not broken; more than anything where there is no time."""
-    low, high, width = first + sent, due - work, price.width
-    best = (due - born + 1) * unit << MOST_BITS
-    cheapest = best
+def run(task: Task, sent: int, work: int, radio: Price | None, price: Price, unit: int, best: int) -> int:
+    """The least of `best` and of all uploads and runs that are not broken."""
+    low, high, width = task.arrival + sent, task.due - work, price.width
     times = {low, high}
     for shift in (0, -work, sent):
         begin = low - shift
         times.update(range(begin + (-begin) % width + shift, high + 1, width))
+    cheapest = None if radio is not None else 0
     for start in sorted(time for time in times if low <= time <= high):
+        delay = (start + work - task.arrival) * unit
+        if delay >= best:
+            break  # as later ones, it costs that much even where time is free
         if radio is not None:
-            cheapest = min(cheapest, radio.until(start) - radio.until(start - sent))
-        spent = price.until(start + work) - price.until(start) + (cheapest if radio is not None else 0)
-        best = min(best, (start + work - born) * unit + spent)
+            upload = radio.until(start) - radio.until(start - sent)
+            cheapest = upload if cheapest is None else min(cheapest, upload)
+        assert cheapest is not None
+        best = min(best, delay + price.until(start + work) - price.until(start) + cheapest)
     return best
 
 
-def shared_run(
-    first: int, due: int, sent: int, work: int, born: int, radio: Price | None, price: Price, unit: int
-) -> int:
-    """The least over uploads and any ticks of a shared server, the last of which is just before the end.
+def shared_run(task: Task, sent: int, work: int, radio: Price | None, price: Price, unit: int, best: int) -> int:
+    """The least of `best` and of all uploads and any ticks of a shared server, the last of which is before the end.
 
     The end goes stretch by stretch: in each, the dearest ticks before are given up for it while that pays.
     """
+    first, due, born = task.arrival, task.due, task.arrival
     low, width = first + sent, price.width
-    best = cheapest = (due - born + 1) * unit << MOST_BITS
+    cheapest: int | None = None
     taken: list[list[int]] = []  # price and number of the cheapest ticks so far, ascending, at most `work` of them
     amount = 0
     upload = first
     assert radio is not None
     begin = low
-    while begin < due:
+    while begin < due and (begin - born) * unit < best:
         end = min(due, begin - begin % width + width)
         own = price.each[begin // width] if begin // width < len(price.each) else 0
         # the cheapest upload that leaves time for the work before the end of this stretch
         last = end - work - sent
         while upload <= last:
-            cheapest = min(cheapest, radio.until(upload + sent) - radio.until(upload))
+            paid = radio.until(upload + sent) - radio.until(upload)
+            cheapest = paid if cheapest is None else min(cheapest, paid)
             nearest = min(upload - upload % width + width, upload + width - (upload + sent) % width)
             upload = min(nearest, last) if upload < last else last + 1
-        if amount + end - begin >= work and last >= first:
+        if amount + end - begin >= work and cheapest is not None:
             # as few ticks of this stretch as are needed, then more while one saves more than a tick
             used = max(0, work - amount)
             spent = sum(p * n for p, n in taken) + own * used

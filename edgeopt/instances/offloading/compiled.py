@@ -83,16 +83,23 @@ def ceil_quotients(top: FloatArray, bottom: FloatArray, tick_s: float) -> IntArr
     return found
 
 
+def _floor_sums(one: FloatArray, other: FloatArray, tick_s: float) -> IntArray:
+    """``floor((one + other) / tick)`` of decimals exactly."""
+    near = (one + other) / tick_s
+    found = np.floor(near).astype(np.int64)
+    tick = as_fraction(tick_s)
+    for index in np.flatnonzero(np.abs(near - np.rint(near)) <= 1e-9 * np.maximum(near, 1e-3)).tolist():
+        exact = (as_fraction(float(one[index])) + as_fraction(float(other[index]))) / tick
+        found[index] = exact.numerator // exact.denominator
+    return found
+
+
 def compile_offloading(instance: OffloadingInstance) -> CompiledOffloading:
     """Compile an instance to ticks."""
     tick = as_fraction(instance.tick_s)
     one = np.ones(1)
     arrival = ceil_quotients(instance.arrival_s, one, instance.tick_s)
-    ends = [
-        as_fraction(a) + as_fraction(d)
-        for a, d in zip(instance.arrival_s.tolist(), instance.deadline_s.tolist(), strict=True)
-    ]
-    due = np.array([(end / tick).__floor__() for end in ends], dtype=np.int64)
+    due = _floor_sums(instance.arrival_s, instance.deadline_s, instance.tick_s)
     row = np.searchsorted(instance.channel_start_s, instance.arrival_s, side="right") - 1
     rate = instance.rate_bit_per_s[row, instance.task_device]
     upload = ceil_quotients(instance.bits[:, None], rate, instance.tick_s)

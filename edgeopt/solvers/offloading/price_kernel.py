@@ -35,8 +35,8 @@ def add(use, width, begin, end):
 
 
 @compiled
-def run(first, due, sent, work, born, radio, radio_sums, with_radio, price, sums, width):
-    """The cheapest upload and run that is not broken: cost, begin of the upload, begin of the run."""
+def run(first, due, sent, work, born, radio, radio_sums, with_radio, price, sums, width, limit):
+    """The cheapest upload and run that is not broken: cost, begin of the upload, begin of the run; or one above `limit`."""
     low, high = first + sent, due - work
     best, best_upload, best_start = HUGE, -1.0, -1.0
     cheapest, cheapest_upload = HUGE, -1.0
@@ -54,7 +54,7 @@ def run(first, due, sent, work, born, radio, radio_sums, with_radio, price, sums
             total += cheapest
         if total < best:
             best, best_upload, best_start = total, cheapest_upload, at
-        if at >= high:
+        if at >= high or at + work - born >= min(best, limit):  # later ones cost more even where time is free
             return best, best_upload, best_start
         one = (np.floor(at / width) + 1) * width
         two = (np.floor((at + work) / width) + 1) * width - work
@@ -63,14 +63,14 @@ def run(first, due, sent, work, born, radio, radio_sums, with_radio, price, sums
 
 
 @compiled
-def shared_run(first, due, sent, work, born, radio, radio_sums, price, width, own, size):
-    """The cheapest upload and ticks of a shared server: cost, begin of the upload, end."""
+def shared_run(first, due, sent, work, born, radio, radio_sums, price, width, own, size, limit):
+    """The cheapest upload and ticks of a shared server: cost, begin of the upload, end; or one above `limit`."""
     low = first + sent
     best, best_upload, best_end = HUGE, -1.0, -1.0
     cheapest, cheapest_upload = HUGE, -1.0
     taken, amount = 0, 0.0
     upload, begin = first, low
-    while begin < due:
+    while begin < due and begin - born < min(best, limit):
         stretch = int(begin // width)
         end = min(due, (stretch + 1) * width)
         here = price[stretch] if stretch < price.shape[0] else 0.0
@@ -166,7 +166,7 @@ def improve(price, use, devices, servers, shared, penalty, width, tasks, target,
             radio = servers + devices + k
             if local[i] >= 0:
                 m = servers + k
-                found, _, at = run(a, d, 0.0, local[i], a, now[m], sums[m], False, now[m], sums[m], width)
+                found, _, at = run(a, d, 0.0, local[i], a, now[m], sums[m], False, now[m], sums[m], width, value)
                 if found < value:
                     value, chosen, start = found, 0, at
             for j in range(servers):
@@ -174,11 +174,11 @@ def improve(price, use, devices, servers, shared, penalty, width, tasks, target,
                     continue
                 if shared:
                     found, g, at = shared_run(
-                        a, d, upload[i, j], work[i, j], a, now[radio], sums[radio], now[j], width, own, size
+                        a, d, upload[i, j], work[i, j], a, now[radio], sums[radio], now[j], width, own, size, value
                     )
                 else:
                     found, g, at = run(
-                        a, d, upload[i, j], work[i, j], a, now[radio], sums[radio], True, now[j], sums[j], width
+                        a, d, upload[i, j], work[i, j], a, now[radio], sums[radio], True, now[j], sums[j], width, value
                     )
                 if found < value:
                     value, chosen, up, start = found, j + 1, g, at

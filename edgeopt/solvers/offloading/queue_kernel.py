@@ -11,7 +11,7 @@ tasks arrive. The state of an episode are arrays:
 - ``tim`` (R,) float64: when the head ends, or for a shared server, until when `left` is up to date.
 
 A function takes ``state = (ids, val, que, tim)``, ``system = (shared, devices, penalty)`` and
-``out = (acc, cost, lost)``: ``acc`` (3,) has the sum of costs, the number of drops and the weight of drawn tasks' costs;
+``out = (acc, cost, lost)``: ``acc`` (3,) has the sum of costs, the number of drops and the weight of drawn costs;
 ``cost`` and ``lost`` get what each task with an index costs and whether it was dropped, nothing where they are empty.
 
 All is exact in doubles but the shares of processor sharing, whose ends are rounded up to ticks with `EPSILON` to spare.
