@@ -14,6 +14,7 @@ except ModuleNotFoundError as error:
 
 from edgeopt.testing.binding import binding_constraints, nontrivial, nontrivial_share
 from edgeopt.testing.harness import assert_solver
+from edgeopt.testing.offloading import offloading_instances
 from edgeopt.testing.slide import slide_instances
 from edgeopt.testing.strategies import batching_instances, node_problems, schedules
 
@@ -24,6 +25,7 @@ __all__ = [
     "node_problems",
     "nontrivial",
     "nontrivial_share",
+    "offloading_instances",
     "schedules",
     "slide_instances",
 ]

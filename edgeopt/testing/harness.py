@@ -19,12 +19,14 @@ from edgeopt.instances.io import write_bytes
 from edgeopt.result import Answer, Result, Termination
 from edgeopt.solvers.base import Control, SolverInfo, checked, solver, solvers
 from edgeopt.testing.assignment import assignment_instances
+from edgeopt.testing.offloading import offloading_instances
 from edgeopt.testing.slide import slide_instances
 from edgeopt.testing.strategies import batching_instances
 
 STRATEGIES: dict[str, Callable[[], SearchStrategy[Any]]] = {
     "assignment": assignment_instances,
     "batching": batching_instances,
+    "offloading": offloading_instances,
     "slide": slide_instances,
 }
 """Strategy for the instances of each problem."""

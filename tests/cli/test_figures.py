@@ -41,7 +41,7 @@ def test_all_figures(run: Any, tmp_path: Path) -> None:
     ("words", "text"),
     [
         (["figures", "slides"], "no problem 'slides'; there are: "),
-        (["figures", "assignment"], "no figures of 'assignment'; there are figures of: slide"),
+        (["figures", "assignment"], "no figures of 'assignment'; there are figures of: "),
         (["figures", "slide", "--figure", "bnad"], "no figure 'bnad' of slide; there are: timeline, band, "),
         (["figures", "slide", "--format", "gif"], "no picture format 'gif'; there are: pdf, png"),
         (["figures", "slide", "--set", "users"], "users: must be KEY=VALUE"),

@@ -36,7 +36,7 @@ def add(use, width, begin, end):
 
 @compiled
 def run(first, due, sent, work, born, radio, radio_sums, with_radio, price, sums, width, limit):
-    """The cheapest upload and run that is not broken: cost, begin of the upload, begin of the run; or one above `limit`."""
+    """The cheapest upload and unbroken run: cost, begin of the upload, begin of the run; or a cost above `limit`."""
     low, high = first + sent, due - work
     best, best_upload, best_start = HUGE, -1.0, -1.0
     cheapest, cheapest_upload = HUGE, -1.0
@@ -64,7 +64,7 @@ def run(first, due, sent, work, born, radio, radio_sums, with_radio, price, sums
 
 @compiled
 def shared_run(first, due, sent, work, born, radio, radio_sums, price, width, own, size, limit):
-    """The cheapest upload and ticks of a shared server: cost, begin of the upload, end; or one above `limit`."""
+    """The cheapest upload and ticks of a shared server: cost, begin of the upload, end; or a cost above `limit`."""
     low = first + sent
     best, best_upload, best_end = HUGE, -1.0, -1.0
     cheapest, cheapest_upload = HUGE, -1.0
