@@ -18,6 +18,7 @@ from edgeopt.testing.batching import batching_instances, node_problems, schedule
 from edgeopt.testing.binding import binding_constraints, nontrivial, nontrivial_share
 from edgeopt.testing.decomposition import decomposition_instances
 from edgeopt.testing.harness import assert_solver
+from edgeopt.testing.offloading import offloading_instances
 from edgeopt.testing.slide import slide_instances
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "node_problems",
     "nontrivial",
     "nontrivial_share",
+    "offloading_instances",
     "schedules",
     "slide_instances",
 ]

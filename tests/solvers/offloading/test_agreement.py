@@ -1,0 +1,90 @@
+"""Exact models, brute force and simulator against each other, on tiny horizons with all their corners."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import edgeopt as eo
+from edgeopt.errors import AssumptionError
+from edgeopt.instances.offloading import OffloadingInstance, Plan
+from edgeopt.instances.offloading.check import costs
+from edgeopt.instances.offloading.queues import cost
+from edgeopt.models.base import find, load
+from edgeopt.result import Termination
+from edgeopt.solvers.offloading.closed_loop import follow
+from edgeopt.solvers.offloading.episodes import Episodes
+from edgeopt.testing.offloading import offloading_instances
+
+
+def plans(instance: OffloadingInstance) -> st.SearchStrategy[Plan]:
+    """Any plan of an instance."""
+    rows = [np.flatnonzero(row).tolist() for row in instance.compiled.allowed()]
+    return st.tuples(*(st.sampled_from(row) for row in rows)).map(lambda p: Plan(np.array(p, dtype=np.int64)))
+
+
+@given(data=st.data(), instance=offloading_instances(max_tasks=9))
+def test_three_ways_to_move_the_queues(data: st.DataObject, instance: OffloadingInstance) -> None:
+    """The recursion on compiled ticks, the events from the raw fields, and the compiled simulator: the same costs."""
+    plan = data.draw(plans(instance))
+    assert eo.violations(instance, plan) == []
+    slow = costs(instance, plan)
+    found = cost(instance.compiled, plan.place.tolist())
+    arrival, penalty = instance.compiled.arrival.tolist(), instance.compiled.penalty
+    charged = [e - a + (penalty if lost else 0) for e, a, lost in zip(found.end, arrival, found.dropped, strict=True)]
+    assert charged == [charge for charge, _ in slow]
+    assert found.dropped == [lost for _, lost in slow]
+    assert found.total == sum(charged)
+    record = follow(Episodes.of([instance]), plan.place[None])
+    assert record.cost[0].tolist() == charged
+    assert record.dropped[0].tolist() == found.dropped
+
+
+def exact(instance: OffloadingInstance, solver: str) -> float:
+    result = eo.solve(instance, solver)
+    assert result.termination is Termination.COMPLETE, result
+    assert result.value == result.bound, result
+    assert result.value is not None
+    assert eo.violations(instance, result.solution) == []
+    return result.value
+
+
+@pytest.mark.child
+@settings(max_examples=max(10, settings().max_examples // 10))
+@given(instance=offloading_instances(max_tasks=5, max_servers=2, disciplines=("fifo",)))
+def test_models_and_brute_force_agree(instance: OffloadingInstance) -> None:
+    best = exact(instance, "brute-force")
+    assert exact(instance, "cpsat") == best
+    assert exact(instance, "highs") == best
+
+
+def in_process(instance: OffloadingInstance) -> int:
+    """The optimum of the CP-SAT model, without a child process."""
+    from ortools.sat.python import cp_model
+
+    formulation = load(find("offloading", "fifo", "cpsat"))(instance)
+    built = formulation.build()
+    solver = cp_model.CpSolver()
+    solver.parameters.num_workers = 1
+    solver.parameters.cp_model_presolve = False
+    assert solver.solve(built.model) == cp_model.OPTIMAL
+    plan = formulation.extract(np.array([solver.value(x) for x in built.variables], dtype=np.float64))
+    value = cost(instance.compiled, plan.place.tolist()).total
+    assert value == round(solver.objective_value)
+    return value
+
+
+@given(instance=offloading_instances(max_tasks=5, disciplines=("fifo",)))
+def test_the_model_for_cpsat_is_the_horizon(instance: OffloadingInstance) -> None:
+    best = eo.solve(instance, "brute-force").value
+    assert in_process(instance) == best
+
+
+@given(instance=offloading_instances(max_tasks=5, max_servers=2, disciplines=("ps",)))
+@settings(max_examples=5)
+def test_shared_servers_have_no_exact_model(instance: OffloadingInstance) -> None:
+    for name in ("cpsat", "highs"):
+        with pytest.raises(AssumptionError, match="shared"):
+            eo.solve(instance, name)
