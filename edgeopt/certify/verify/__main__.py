@@ -2,8 +2,11 @@
 
 import sys
 
-if not __package__:
-    # The folder was started by its path: make it the package that the files in it import from.
+if __package__:
+    from .certificate import main
+else:
+    # The folder was started by its path: make it a package that the files in it import from.
+    from importlib import import_module
     from importlib.util import module_from_spec, spec_from_file_location
     from pathlib import Path
 
@@ -13,8 +16,6 @@ if not __package__:
     assert spec.loader is not None
     sys.modules["verify"] = module_from_spec(spec)
     spec.loader.exec_module(sys.modules["verify"])
-    __package__ = "verify"
-
-from .certificate import main
+    main = import_module("verify.certificate").main
 
 sys.exit(main(sys.argv[1:]))
