@@ -32,8 +32,10 @@ CLOSE = 1e-4
 WHOLE = 1e-6
 BELOW = 0.05
 """How far below the target the steps aim."""
-LEAST_STEP = 0.1
-"""Share of the full step below which it is given up; the step is halved where it did not lower the bound."""
+WORTH = 0.1
+"""Share of what is missing that a step has to gain; the next one is half as long where it does not."""
+LEAST_STEP = 0.25
+"""Share of the full step below which it is given up."""
 
 
 @dataclass(slots=True, eq=False)
@@ -186,14 +188,14 @@ def apart(
         gain = space.profit - pi[space.group]
         packed = [bin.pack(gain[bin.own], leaves, stop) for bin in bins]
         value = float(pi.sum()) + sum(bound for bound, _ in packed)
+        if not value < best - WORTH * max(0.0, best - target) and roots:
+            step /= 2
         if value < best or not roots:
             best, best_pi, roots = value, pi, [root for _, root in packed]
             slope = np.ones(len(pi))
             for bin in bins:
                 slope[bin.group[bin.content(gain[bin.own])]] -= 1.0
             slope[(pi <= 0.0) & (slope > 0.0)] = 0.0
-        else:
-            step /= 2
         norm = float(slope @ slope)
         if best <= target or step < LEAST_STEP or norm == 0.0 or stop():
             break

@@ -44,6 +44,8 @@ LIKELY = 0.9
 
 ROOT_APART, APART = (30, 1500), (3, 150)
 """Most steps in the prices, and leaves a bin, of the bins apart: at the root, and at a vertex that they may close."""
+APART_SHARE = 0.25
+"""Most of the time left that they may take."""
 
 
 @dataclass(slots=True, eq=False)
@@ -191,9 +193,11 @@ class Search:
         if vertex.bound <= self.target or leaves < 1 or self.control.stop():
             return None
         assert vertex.box is not None
+        left = self.control.remaining()
+        until = math.inf if left is None else self.control.seconds() + APART_SHARE * left
         found = apart(
-            self.space, vertex.box, vertex.prices.groups, self.target,
-            rounds=rounds, leaves=leaves, stop=self.control.stop,
+            self.space, vertex.box, vertex.prices.groups, self.target, rounds=rounds, leaves=leaves,
+            stop=lambda: self.control.stop() or self.control.seconds() > until,
         )  # fmt: skip
         self.vertices += found.vertices
         return found

@@ -80,7 +80,9 @@ def test_limits(name: str) -> None:
 def test_scip_out_of_time_has_a_bound_and_keeps_what_it_has(seconds: float) -> None:
     instance, found = crowd(), []
     outcome = scip_module.run(JointJob(instance, 0, 1), seconds, found.append, threading.Event())
-    assert outcome.termination in ((Termination.TIME_LIMIT, Termination.COMPLETE) if seconds else (Termination.TIME_LIMIT,))
+    assert outcome.termination in (
+        (Termination.TIME_LIMIT, Termination.COMPLETE) if seconds else (Termination.TIME_LIMIT,)
+    )
     best = edgeopt.solve(instance, "slide").value
     assert best is not None
     assert outcome.bound is not None
