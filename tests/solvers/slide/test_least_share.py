@@ -423,3 +423,29 @@ def test_speeds_are_held_against_deadline_and_budget(speed: float, budget: float
     vertex, speeds, out = np.array([1, 0]), np.array([np.nan, speed]), np.empty(1)
     found = fit(bits, work, overhead, 0, 1, 250, 10.0, 1.0, budget, share, 1.0, 1, vertex, speeds, out)
     assert bool(found) == fits
+
+
+@pytest.mark.parametrize(
+    ("frequency_hz", "deadline_s", "feasible"),
+    [
+        (1e9, 0.003, True),  # computes all the time, exactly
+        (3e9, 0.001, False),  # a FLOP takes a third of 1000 ticks, rounded up: too late by less than floats can tell
+        (1e9, 0.0029, False),  # surely too late
+    ],
+)
+def test_a_task_that_takes_the_whole_deadline(frequency_hz: float, deadline_s: float, feasible: bool) -> None:
+    """Floats never say that a share is enough where it is not, nor that none is where one is."""
+    instance = SlideInstance(
+        "whole deadline",
+        1e6,
+        Models.of([LayerTable.of("m", bits=[0, 60], flop_per_sample=[3 * 10**6, 0])]),
+        Users.of(deadline_s=[deadline_s], frequency_hz=frequency_hz, spectral_efficiency=1.0),
+    )
+    shares = least_shares(instance.compiled)
+    exact = exact_share(instance.compiled.pair(0, 0))
+    assert (exact.high is not None) == feasible
+    assert shares.high[0] == math.inf
+    surely_late = deadline_s == 0.0029
+    assert (shares.low[0] == math.inf) == surely_late
+    assert ExchangeProof(-1, shares).evidence(0).kind == ("late" if surely_late else "prefix")
+    assert edgeopt.solve(instance, "slide").value == edgeopt.solve(instance, "slide").bound == int(feasible)
