@@ -2,7 +2,7 @@
 
     python benchmarks/bench_aircomp.py ratios [--draws 35] [--csv FILE]
     python benchmarks/bench_aircomp.py speed [--draws 15] [--csv FILE]
-    python benchmarks/bench_aircomp.py shares [--draws 10] [--fresh 100] [--csv FILE]
+    python benchmarks/bench_aircomp.py shares [--draws 8] [--fresh 100] [--cases 3] [--csv FILE]
 
 `ratios`: the paper's antennas (20 at the server, 4 a device), 4 and 8 devices, Rician (K = 5) and Rayleigh fading, mean
 gains spread over 0, 10 and 20 dB, `--draws` of each. Squared error over a bound that the stand-alone verifier has
@@ -53,6 +53,9 @@ FADINGS = (
     ("rayleigh", 10.0),
     ("rayleigh", 20.0),
 )
+
+CASES = ((4, 0.0), (4, 10.0), (8, 0.0))
+"""Devices and spread of the gains (dB) of `shares`."""
 
 
 def exact(instance: AirCompInstance, plan: Plan) -> Fraction:
@@ -157,6 +160,7 @@ def speed(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
         own = scaled(instance, draw, left)
         one = instance.with_channels(instance.channels[draw])
         columns.setdefault("scs alone", []).append(seconds(lambda c=own.channels: program.solve(c, "scs")))  # type: ignore[misc]
+        columns.setdefault("of it, inside the solver", []).append(program.problem.solver_stats.solve_time)
         columns.setdefault("relaxation and bound", []).append(
             seconds(lambda i=one: relax(i, 0, left, np.random.default_rng(0)))  # type: ignore[misc]
         )
@@ -188,7 +192,7 @@ def shares(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     from edgeopt.solvers.aircomp.sampling import interval, optimum_interval, relaxed_errors
     from edgeopt.solvers.aircomp.sca import trace
 
-    for devices, spread in ((4, 0.0), (8, 0.0), (4, 10.0)):
+    for devices, spread in CASES[: options.cases]:
         count = options.draws
         drawn = edgeopt.generate(
             "aircomp",
@@ -232,6 +236,7 @@ def main() -> None:
     parser.add_argument("what", choices=("ratios", "speed", "shares"))
     parser.add_argument("--draws", type=int, default=15)
     parser.add_argument("--fresh", type=int, default=100)
+    parser.add_argument("--cases", type=int, default=len(CASES), help="of shares: how many of its cases")
     parser.add_argument("--csv", metavar="FILE")
     options = parser.parse_args()
     rows: list[dict[str, Any]] = []
