@@ -64,7 +64,8 @@ def replay(program: Any, solution: Any, proof: Any) -> Replay:
     used = sum(any(row) for row in prices.rows)
     if impossible is not None:
         return Replay(read.sense, value, None, [f"proof     task {impossible} cannot keep its limit in any mode"])
-    kind = f"{used} resources have prices over {prices.count} slots" if used else "critical paths, no prices"
+    way = "placements and paths" if prices.cells else "critical paths"
+    kind = f"{used} resources have prices over {prices.count} slots" if used else f"{way}, no prices"
     lines = [
         f"program   {len(read.tasks)} tasks, {len(read.channel)} nodes, {read.objective}",
         "solution  none given" if value is None else f"solution  feasible, value {value}",
