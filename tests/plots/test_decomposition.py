@@ -6,7 +6,7 @@ import pytest
 
 from edgeopt.plots.base import Setting, figures_of, save
 
-SMALL = {"tasks": 4, "aps": 2, "devices": 2, "steps": (2, 2), "tick_s": 0.01}
+SMALL = {"tasks": 3, "aps": 2, "devices": 2, "steps": (2, 2), "tick_s": 0.01}
 
 
 @pytest.mark.parametrize("name", ["schedule", "tradeoff", "front"])
@@ -18,7 +18,7 @@ def test_figures(name: str, tmp_path: object) -> None:
     assert figure.findings
     rows = [dict(zip(figure.columns, row, strict=True)) for row in figure.rows]
     if name == "schedule":
-        assert {row["task"] for row in rows} == {"t0", "t1", "t2", "t3"}
+        assert {row["task"] for row in rows} == {"t0", "t1", "t2"}
         assert all(row["start_s"] <= row["end_s"] for row in rows)
     if name == "tradeoff":
         by_name = {row["solver"]: row for row in rows}

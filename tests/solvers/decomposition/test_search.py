@@ -28,7 +28,7 @@ def test_the_front_is_that_of_brute_force() -> None:
             for solver in ("cpsat", "brute-force")
         ]
         assert fronts[0] == fronts[1]
-        assert len(fronts[0]) > 2
+        assert len(fronts[0]) > 1
         late, right = zip(*fronts[0], strict=True)
         assert list(late) == sorted(set(late))
         assert list(right) == sorted(set(right))
@@ -146,7 +146,7 @@ def test_refusals() -> None:
     with pytest.raises(AssumptionError, match="take a larger tick_s"):
         eo.solve(fine, "highs")
     for options in ({"steps": 0}, {"slots": 0}):
-        with pytest.raises(InstanceError, match="steps = .*, slots = "):
+        with pytest.raises(InstanceError, match=r"steps = .*, slots = "):
             eo.solve(fine, "priced", **options)
     with pytest.raises(InstanceError, match="rounds = -1"):
         eo.solve(fine, "local-search", rounds=-1)
