@@ -30,7 +30,7 @@ def library() -> Iterator[tuple[str, dict[str, Any]]]:
     yield "decomposition-ties-8", {"seed": 10, "tasks": 8, "corner": "ties"}
     yield "decomposition-slots-20", {"seed": 11, "tasks": 20, "slots": 3, "rate_per_s": 1.0}
     yield "decomposition-mean-15", {"seed": 12, "tasks": 15, "aggregation": "mean", "corner": "burst"}
-    floor = {"objective": "latency", "correctness_floor": 0.4}
+    floor = {"objective": "latency", "correctness_floor": 0.25}
     yield "decomposition-latency-12-floor", {"seed": 13, "tasks": 12, **floor}
     yield (
         "decomposition-on-time-20",

@@ -143,6 +143,8 @@ def encoded(instance: DecompositionInstance, given: PriceProof) -> dict[str, Any
         "cells": given.cells,
         "levels": list(given.levels),
         "dropped": dropped,
+        "places": given.places,
+        "claims": list(given.claims),
     }
 
 

@@ -8,7 +8,7 @@ slot``, and nothing outside the slots. All tasks together use at most ``slots[r]
 where each task is alone in the world. With a price ``floor`` of the correctness, ``floor (correctness - its part of the
 floor)`` may be added on the right. Whatever the prices are, this holds; prices are in units of ``2^-bits``.
 
-The best of a task alone is bounded from above in each of its modes, twice; the lesser counts:
+The best of a task alone is bounded from above in each of its modes, by the path and by one of the others:
 
 1. *Path*: a step on an option ends no earlier than the best way through the steps before it says, each taken for
    itself; the correctness is at most the best of every step.
@@ -19,6 +19,11 @@ The best of a task alone is bounded from above in each of its modes, twice; the 
    ``ln correctness`` is a sum over the steps. Between two of the ``levels`` (in ``2^-20``) the correctness is at most
    on the chord of the exponential, which is linear in the sum, and one dynamic program for each pair of neighbouring
    levels bounds the schedules whose sum lies between them.
+3. *Placements*, in the modes that have at most ``places`` of them, in the place of 2. With a node for each step, times
+   and correctness are known. It ends no earlier than the paths say, and what runs on one node after a time, and is
+   followed by at least so much, takes its share of the slots. If it ends in a cell, each step and transfer begins
+   between its earliest start and the latest from which that cell is reached, and pays the least price there. Only
+   placements that could pass the task's claim are looked at; the larger of claim and what is found counts.
 """
 
 from __future__ import annotations
@@ -26,10 +31,11 @@ from __future__ import annotations
 from decimal import ROUND_CEILING, Context, Decimal
 from functools import lru_cache
 from itertools import accumulate, pairwise
+from math import prod
 from operator import add
-from typing import Any
+from typing import Any, NamedTuple
 
-from .placement import NO_LINK, UNITS, Mode, Option, Program, Task, read_program, value_of
+from .placement import NO_LINK, UNITS, Mode, Option, Program, Task, correctness, read_program, value_of
 from .reading import Refuted, Replay, Unreadable, fields, items, whole, wholes
 
 LOG_BITS = 20
@@ -49,7 +55,7 @@ def replay(program: Any, solution: Any, proof: Any) -> Replay:
     total = prices.capacity() - prices.floor * read.floor
     impossible = None
     for i, task in enumerate(read.tasks):
-        best = max(prices.best(task, mode, i, m) for m, mode in enumerate(task.modes))
+        best = prices.best(task, i)
         total += best
         impossible = i if best <= -FAR // 2 else impossible
     bound = total >> prices.bits if impossible is None else None
@@ -58,7 +64,8 @@ def replay(program: Any, solution: Any, proof: Any) -> Replay:
     used = sum(any(row) for row in prices.rows)
     if impossible is not None:
         return Replay(read.sense, value, None, [f"proof     task {impossible} cannot keep its limit in any mode"])
-    kind = f"{used} resources have prices over {prices.count} slots" if used else "critical paths, no prices"
+    way = "placements and paths" if prices.cells else "critical paths"
+    kind = f"{used} resources have prices over {prices.count} slots" if used else f"{way}, no prices"
     lines = [
         f"program   {len(read.tasks)} tasks, {len(read.channel)} nodes, {read.objective}",
         "solution  none given" if value is None else f"solution  feasible, value {value}",
@@ -71,11 +78,16 @@ class Prices:
     """A proof as read."""
 
     def __init__(self, program: Program, content: Any) -> None:
-        names = "kind", "bits", "begin", "slot", "prices", "floor", "cell", "cells", "levels", "dropped"
-        _, bits, begin, slot, prices, floor, cell, cells, levels, dropped = fields(content, "proof", *names)
+        names = (
+            "kind", "bits", "begin", "slot", "prices", "floor", "cell", "cells", "levels", "dropped", "places",
+            "claims",
+        )  # fmt: skip
+        _, bits, begin, slot, prices, floor, cell, cells, levels, dropped, places, claims = fields(
+            content, "proof", *names
+        )
         for name, number, least, most in (
             ("bits", bits, 0, MOST_BITS), ("begin", begin, 0, FAR), ("slot", slot, 1, FAR), ("floor", floor, 0, FAR),
-            ("cell", cell, 1, FAR), ("cells", cells, 0, MOST_CELLS),
+            ("cell", cell, 1, FAR), ("cells", cells, 0, MOST_CELLS), ("places", places, 0, FAR),
         ):  # fmt: skip
             if not least <= whole(number, f"proof.{name}") <= most:
                 raise Unreadable(f"proof.{name} must be from {least} to {most}")
@@ -94,7 +106,14 @@ class Prices:
         self.count = max((len(row) for row in self.rows), default=0)
         self.paid: list[list[int]] = [list(accumulate((price * slot for price in row), initial=0)) for row in self.rows]
         self.levels = wholes(levels, "proof.levels")
-        self.dropped = {(i, m): set(wholes(own, "proof.dropped")) for i, m, own in _triples(dropped)}
+        self.places: int = places
+        self.claims = wholes(claims, "proof.claims", len(program.tasks) if claims else None)
+        self.kept: dict[tuple[int, int], list[bool]] = {}
+        for i, m, own in _triples(dropped):
+            if not (0 <= i < len(program.tasks) and 0 <= m < len(program.tasks[i].modes)):
+                raise Refuted(f"proof.dropped: there is no mode {m} of task {i}")
+            mode = program.tasks[i].modes[m]
+            self.kept[i, m] = _kept(mode, set(wholes(own, "proof.dropped")), f"proof.dropped ({i}, {m})")
 
     def capacity(self) -> int:
         """Price of all that there is."""
@@ -109,12 +128,21 @@ class Prices:
         place, rest = divmod(passed, self.slot)
         return paid[-1] if place >= len(row) else paid[place] + row[place] * rest
 
-    def best(self, task: Task, mode: Mode, i: int, m: int) -> int:
-        """Bound on what a task gains in a mode, in units of ``2^-bits``."""
-        found, end_gain = self._path(task, mode)
-        if self.cells and found > -FAR:
-            alone = Alone(self, task, mode, _kept(mode, self.dropped.get((i, m), set()), f"proof.dropped ({i}, {m})"))
-            found = min(found, alone.best(end_gain))
+    def best(self, task: Task, i: int) -> int:
+        """Bound on what a task gains, in units of ``2^-bits``."""
+        found = self.claims[i] if self.claims else -FAR
+        window = Window(self, task)
+        for m, mode in enumerate(task.modes):
+            path, end_gain = self._path(task, mode)
+            if path <= found:
+                continue
+            if self.cells and prod(map(len, mode.options)) <= self.places:
+                found = Placements(window, mode).best(found)
+            elif self.cells:
+                kept = self.kept.get((i, m)) or _kept(mode, set(), f"proof.dropped ({i}, {m})")
+                found = max(found, min(path, Alone(window, mode, kept).best(end_gain)))
+            else:
+                found = path
         return found
 
     def worth(self) -> int:
@@ -185,12 +213,179 @@ class Prices:
         return gain + worth * level(sum(map(logarithm, rights))), gain
 
 
+class Window:
+    """The cells of a task's time, and what it costs to begin something in each."""
+
+    def __init__(self, prices: Prices, task: Task) -> None:
+        self.prices, self.task = prices, task
+        self.charges: dict[tuple[int, int], list[int] | None] = {}
+
+    def charge(self, resource: int, ticks: int) -> list[int] | None:
+        """Least price of so many ticks that begin in a cell; None where nothing is charged."""
+        prices = self.prices
+        if resource < 0 or not ticks or not any(prices.rows[resource]):
+            return None
+        key = resource, ticks
+        if key not in self.charges:
+            begin, cell, cells, slot = self.task.release, prices.cell, prices.cells, prices.slot
+
+            def price(start: int) -> int:
+                return prices.until(resource, start + ticks) - prices.until(resource, start)
+
+            ends = [price(begin + j * cell) for j in range(cells + 1)]
+            found = list(map(min, ends, ends[1:]))
+            # in between the price is linear but where the begin or the end passes from one slot to the next
+            for shift in (0, ticks):
+                first = max(0, -(-(begin + shift - prices.begin) // slot))
+                last = min(len(prices.rows[resource]), (begin + shift + cells * cell - 1 - prices.begin) // slot)
+                for s in range(first, last + 1):
+                    start = prices.begin + s * slot - shift
+                    j = (start - begin) // cell
+                    found[j] = min(found[j], price(start))
+            self.charges[key] = [*found, 0]
+        return self.charges[key]
+
+
+class Operation(NamedTuple):
+    """A step or a transfer of a placement, with its earliest start and what follows at least."""
+
+    resource: int
+    ticks: int
+    head: int
+    tail: int
+
+
+class Placements:
+    """All placements of a mode (3), those that cannot pass a claim left out as soon as that is clear."""
+
+    def __init__(self, window: Window, mode: Mode) -> None:
+        self.window, self.prices, self.task, self.mode = window, window.prices, window.task, mode
+        count = len(mode.options)
+        self.most = [max(max(option.right) for option in own) for own in mode.options]
+        self.after = [0] * count
+        """Least time from the end of each step to that of the task."""
+        for k in reversed(mode.order):
+            for source, target, _ in mode.edges:
+                if source == k and target is not None:
+                    least = min(min(option.ticks) for option in mode.options[target])
+                    self.after[k] = max(self.after[k], least + self.after[target])
+        self.into = [mode.into(k) for k in range(count)]
+        self.back = [[e for e, edge in enumerate(mode.edges) if edge[:2] == (k, None)] for k in range(count)]
+
+    def best(self, found: int) -> int:
+        """The most that a placement gains, or what is found already if that is more."""
+        self.found = found
+        count = len(self.mode.options)
+        self.taken: list[Option] = [own[0] for own in self.mode.options]
+        self.side, self.begin, self.ticks = [0] * count, [0] * count, [0] * count
+        self._place(0, list(self.most))
+        return self.found
+
+    def _place(self, position: int, rights: list[int]) -> None:
+        mode, prices, task = self.mode, self.prices, self.task
+        if position == len(mode.order):
+            self._priced()
+            return
+        k = mode.order[position]
+        program = prices.program
+        for option in mode.options[k]:
+            ready, side, linked = task.release, 0, True
+            for e in self.into[k]:
+                source, _, size = mode.edges[e]
+                one = task.device if source is None else self.taken[source].node
+                if program.channel[one][option.node] == NO_LINK:
+                    linked = False
+                    break
+                have = task.release if source is None else self.begin[source] + self.ticks[source]
+                ready = max(ready, have + program.transfer(size, one, option.node))
+                side = 1 if e == mode.context[k] and one == option.node else side
+            if not linked or (self.back[k] and program.channel[option.node][task.device] == NO_LINK):
+                continue
+            gain = prices.gain(task, ready + option.ticks[side] + self.after[k])
+            known = [*rights]
+            known[k] = option.right[side]
+            if gain is None or gain + self._worth(known) <= self.found:
+                continue
+            self.taken[k], self.side[k], self.begin[k], self.ticks[k] = option, side, ready, option.ticks[side]
+            self._place(position + 1, known)
+
+    def _worth(self, rights: list[int]) -> int:
+        """What this correctness of the steps is worth, at most."""
+        worth = self.prices.worth()
+        if self.prices.program.aggregation == "mean":
+            total = sum(w * right for w, right in zip(self.mode.weight, rights, strict=True))
+            return -(-worth * total // sum(self.mode.weight))
+        scale: int = UNITS ** (len(rights) - 1)
+        return -(-worth * prod(rights) // scale)
+
+    def _operations(self) -> tuple[list[Operation], list[Operation]]:
+        """Steps and transfers of the placement."""
+        mode, task, program = self.mode, self.task, self.prices.program
+        tail = [0] * len(self.taken)
+        moves = []
+        for k in reversed(mode.order):
+            for source, target, size in mode.edges:
+                if source == k:
+                    other = task.device if target is None else self.taken[target].node
+                    follows = 0 if target is None else self.ticks[target] + tail[target]
+                    ticks = program.transfer(size, self.taken[k].node, other)
+                    tail[k] = max(tail[k], ticks + follows)
+                    channel = program.channel[self.taken[k].node][other]
+                    moves.append(Operation(channel, ticks, self.begin[k] + self.ticks[k], follows))
+        for source, target, size in mode.edges:
+            if source is None and target is not None:
+                other = self.taken[target].node
+                ticks = program.transfer(size, task.device, other)
+                follows = self.ticks[target] + tail[target]
+                moves.append(Operation(program.channel[task.device][other], ticks, task.release, follows))
+        steps = [
+            Operation(option.node, ticks, head, after)
+            for option, ticks, head, after in zip(self.taken, self.ticks, self.begin, tail, strict=True)
+        ]
+        return steps, moves
+
+    def _priced(self) -> None:
+        """Hold a complete placement at prices against what is found."""
+        prices, task = self.prices, self.task
+        steps, moves = self._operations()
+        end = max(own.head + own.ticks + own.tail for own in steps)
+        for one in steps:
+            for other in steps:
+                if one.resource == other.resource:
+                    load = sum(
+                        own.ticks
+                        for own in steps
+                        if own.resource == one.resource and own.head >= one.head and own.tail >= other.tail
+                    )
+                    if load:
+                        end = max(end, one.head - (-load // prices.program.slots[one.resource]) + other.tail)
+        rights = [option.right[side] for option, side in zip(self.taken, self.side, strict=True)]
+        worth = prices.worth() * correctness(prices.program, self.mode, rights)
+        release, cell, cells = task.release, prices.cell, prices.cells
+        paying = []
+        for own in steps + moves:
+            charge = self.window.charge(own.resource, own.ticks)
+            if charge is not None:
+                paying.append((own, charge, min(cells, (own.head - release) // cell)))
+        lowest = [FAR] * len(paying)
+        until = [first for _, _, first in paying]
+        for j in range(min(cells, (end - release) // cell), cells + 1):
+            gain = prices.gain(task, max(end, release + j * cell))
+            if gain is None or gain + worth <= self.found:
+                return
+            for p, (own, charge, _) in enumerate(paying):
+                last = cells if j == cells else min(cells, ((j + 1) * cell - own.ticks - own.tail) // cell)
+                if until[p] <= last:
+                    lowest[p] = min(lowest[p], min(charge[until[p] : last + 1]))
+                    until[p] = last + 1
+            self.found = max(self.found, gain + worth - sum(lowest))
+
+
 class Alone:
     """The dynamic program of one task in one mode (2)."""
 
-    def __init__(self, prices: Prices, task: Task, mode: Mode, kept: list[bool]) -> None:
-        self.prices, self.task, self.mode, self.kept = prices, task, mode, kept
-        self.charges: dict[tuple[int, int], list[int] | None] = {}
+    def __init__(self, window: Window, mode: Mode, kept: list[bool]) -> None:
+        self.window, self.prices, self.task, self.mode, self.kept = window, window.prices, window.task, mode, kept
 
     def best(self, end_gain: int) -> int:
         """The largest of the bounds between neighbouring levels, of those that can be larger than the others.
@@ -302,35 +497,10 @@ class Alone:
     def _shifted(self, cost: list[int], resource: int, ticks: int) -> list[int]:
         """Least cost after something has taken so many ticks of a resource (-1: of none)."""
         cells, cell = self.prices.cells, self.prices.cell
-        charge = self._charge(resource, ticks)
+        charge = self.window.charge(resource, ticks)
         own = list(accumulate(cost if charge is None else map(add, cost, charge), min))
         later = min(ticks // cell, cells)
         return [FAR] * later + own[: cells - later] + own[-1:]
-
-    def _charge(self, resource: int, ticks: int) -> list[int] | None:
-        """Least price of so many ticks that begin in a cell; None where nothing is charged."""
-        prices = self.prices
-        if resource < 0 or not ticks or not any(prices.rows[resource]):
-            return None
-        key = resource, ticks
-        if key not in self.charges:
-            begin, cell, cells, slot = self.task.release, prices.cell, prices.cells, prices.slot
-
-            def price(start: int) -> int:
-                return prices.until(resource, start + ticks) - prices.until(resource, start)
-
-            ends = [price(begin + j * cell) for j in range(cells + 1)]
-            found = list(map(min, ends, ends[1:]))
-            # in between the price is linear but where the begin or the end passes from one slot to the next
-            for shift in (0, ticks):
-                first = max(0, -(-(begin + shift - prices.begin) // slot))
-                last = min(len(prices.rows[resource]), (begin + shift + cells * cell - 1 - prices.begin) // slot)
-                for s in range(first, last + 1):
-                    start = prices.begin + s * slot - shift
-                    j = (start - begin) // cell
-                    found[j] = min(found[j], price(start))
-            self.charges[key] = [*found, 0]
-        return self.charges[key]
 
 
 def _kept(mode: Mode, dropped: set[int], where: str) -> list[bool]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import product
+from math import prod
 from typing import NamedTuple
 
 import numpy as np
@@ -60,14 +61,13 @@ def brute_force(instance: DecompositionInstance, control: Control) -> Answer:
         If there are more than `MOST_PLACES` choices of modes and places.
     """
     compiled = instance.compiled
-    choices = [list(_choices(compiled, task)) for task in range(compiled.tasks)]
     count = 1
-    for own in choices:
-        count *= len(own)
+    for task in range(compiled.tasks):
+        count *= _count(compiled, task)
         if count > MOST_PLACES:
-            raise AssumptionError(
-                f"brute-force takes at most {MOST_PLACES} choices of places; {instance.name} has more"
-            )
+            words = f"brute-force takes at most {MOST_PLACES} choices of places; {instance.name} has more"
+            raise AssumptionError(words)
+    choices = [list(_choices(compiled, task)) for task in range(compiled.tasks)]
     search = _Search(compiled, control)
     for own in choices:  # the most promising first
         own.sort(key=lambda choice: -search.most(choice))
@@ -80,6 +80,15 @@ def brute_force(instance: DecompositionInstance, control: Control) -> Answer:
     if search.best is None:
         return Answer(None, termination=Termination.INFEASIBLE)
     return Answer(search.best, claimed_value=search.value, bound=search.value)
+
+
+def _count(compiled: CompiledDecomposition, task: int) -> int:
+    """How many choices a task has, those without links among them."""
+    a = compiled.lists()
+    return sum(
+        prod(a.option_start[step + 1] - a.option_start[step] for step in range(a.step_start[m], a.step_start[m + 1]))
+        for m in range(a.mode_start[task], a.mode_start[task + 1])
+    )
 
 
 def _choices(compiled: CompiledDecomposition, task: int) -> Iterator[_Choice]:

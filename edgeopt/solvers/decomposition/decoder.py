@@ -38,6 +38,10 @@ class Decoder:
         self.no_mode = np.full(compiled.tasks, -1, dtype=np.int64)
         self.no_want = np.full(self.steps, -1, dtype=np.int64)
 
+    def set_price(self, price: float) -> None:
+        """Change what correctness is worth, in the objective ``latency``."""
+        self.factors = self._factors(price)
+
     def _factors(self, price: float) -> tuple[int, float, float]:
         kind = KINDS[self.compiled.kind]
         if kind == REWARD:

@@ -23,6 +23,10 @@ MOST_RUINED = 8
 ACCEPT = 0.01
 """Temperature at the beginning, as a part of a task's mean gain; it falls to a hundredth of it."""
 BOUND_STEPS = 40
+REPRICE = 5
+"""Rounds between two looks at a floor of the correctness."""
+CHEAPER, DEARER = 0.85, 1.2
+"""What becomes of its price where the floor is reached, and where it is not."""
 
 
 def local_search(
@@ -74,9 +78,11 @@ class _Search:
         self.best: Schedule | None = None
         self.value: int | None = None
         price = 0.0
-        if self.compiled.kind == "latency" and self.compiled.floor_units:
+        if self.compiled.kind == "latency" and self.compiled.floor_units > 0:
             self.best, price = cheapest_price(instance, thorough=True)
             price = price if math.isfinite(price) else 0.0
+        self.floored = self.compiled.kind == "latency" and self.compiled.floor_units > 0
+        self.price = price or 1e-6
         self.decoder = Decoder(self.compiled, price)
         self.order = self.decoder.by_arrival()
         self.mode = self.decoder.no_mode.copy()
@@ -140,6 +146,8 @@ class _Search:
                 break
             self._round(rng, heat * 100.0**-progress)
             done += 1
+            if self.floored and done % REPRICE == 0:
+                self._reprice()
         return done
 
     def _round(self, rng: np.random.Generator, heat: float) -> None:
@@ -162,6 +170,19 @@ class _Search:
             self._keep()
             if gain > self.top or self.best is None:
                 self._offer(gain)
+
+    def _reprice(self) -> None:
+        """Let the price of the correctness waver around what just reaches the floor; offer what does reach it."""
+        self.decoder.run(self.order, self.mode, self.want)
+        found = feasible(self.instance, self.decoder.schedule())
+        if found is not None:
+            own = value(self.instance, found)
+            if self.value is None or self.sign * own > self.sign * self.value:
+                self.best, self.value = found, own
+                self.control.report(own)
+        self.price *= CHEAPER if found is not None else DEARER
+        self.decoder.set_price(self.price)
+        self.gain = self.top = self.decoder.run(self.order, self.mode, self.want)
 
     def _ruined(self, rng: np.random.Generator) -> IntArray:
         """Some tasks, neighbours in the order two times out of three."""

@@ -12,6 +12,7 @@ import numpy as np
 
 from edgeopt.instances.decomposition.compiled import UNREACHABLE
 from edgeopt.solvers.decomposition.list_kernel import _transfer_ticks
+from edgeopt.solvers.decomposition.place_kernel import _laid
 from edgeopt.solvers.jit import compiled, kernel
 
 FAR = 1 << 60
@@ -437,6 +438,124 @@ def _fetch(
     return top
 
 
+@compiled
+def _place_value(
+    a: Any, factors: Any, price: Any, paid: Any, begin: Any, slot: Any, cell: Any, cells: Any, task: Any, mode: Any,
+    number: Any, least: Any, worth: Any, above: Any, work: Any, usage: Any, places: Any, note: Any,
+) -> Any:  # fmt: skip
+    """Most that a placement gains at prices, or `above` where that is not more; with `note`, what it occupies.
+
+    The end is in some cell at or after the least one; then each operation pays the least price between its earliest
+    start and the latest that lets it end in time.
+    """
+    node, side, ticks, head, tail, row, until, low, from_cell, charge, has, charged = work
+    first, steps = a.step_start[mode], a.step_start[mode + 1] - a.step_start[mode]
+    first_edge = a.edge_start[mode]
+    size = steps + a.edge_start[mode + 1] - first_edge
+    release = a.release[task]
+    _laid(a, task, mode, number, node, side, ticks, head, tail)
+    for k in range(size):
+        has[k] = False
+        if ticks[k] <= 0:
+            continue
+        if k < steps:
+            row[k] = 2 * (node[k] - a.option_start[first]) + side[k]
+            has[k] = charged[row[k]]
+        else:
+            row[k] = len(charge) - size + k
+            resource = _resource(a, task, mode, k, node)
+            has[k] = _charge(charge[row[k]], price, paid, begin, slot, resource, ticks[k], release, cell, cells)
+        from_cell[k] = min(cells, (head[k] - release) // cell)
+        until[k], low[k] = from_cell[k], FAR
+    best, best_j = above, -1
+    j = min(cells, (least - release) // cell)
+    while j <= cells:
+        gain = _gain(a, factors, task, max(least, release + j * cell))
+        if gain == -FAR or gain + worth <= best:
+            break
+        cost = 0
+        for k in range(size):
+            if not has[k]:
+                continue
+            last = cells if j == cells else min(cells, ((j + 1) * cell - ticks[k] - tail[k]) // cell)
+            while until[k] <= last:
+                if charge[row[k], until[k]] < low[k]:
+                    low[k] = charge[row[k], until[k]]
+                until[k] += 1
+            cost += low[k]
+        if gain + worth - cost > best:
+            best, best_j = gain + worth - cost, j
+        j += 1
+    if note and best_j >= 0:
+        for k in range(size):
+            if k < steps:
+                places[first + k] = a.option_node[node[k]]
+            if ticks[k] <= 0:
+                continue
+            resource = _resource(a, task, mode, k, node)
+            if resource < 0:
+                continue
+            if not has[k]:
+                _occupied(usage, begin, slot, resource, head[k], ticks[k])
+                continue
+            last = cells if best_j == cells else min(cells, ((best_j + 1) * cell - ticks[k] - tail[k]) // cell)
+            found = from_cell[k]
+            for i in range(from_cell[k], last + 1):
+                if charge[row[k], i] < charge[row[k], found]:
+                    found = i
+            if found < cells:
+                start = _cheapest(price, paid, begin, slot, resource, ticks[k], release, cell, found)
+                _occupied(usage, begin, slot, resource, start, ticks[k])
+    return best
+
+
+@compiled
+def _charge_options(
+    a: Any, price: Any, paid: Any, begin: Any, slot: Any, cell: Any, cells: Any, task: Any, mode: Any, work: Any
+) -> None:
+    """What each option of a mode pays by cell, apart from its context and beside it."""
+    charge, charged = work[9], work[11]
+    first, last = a.option_start[a.step_start[mode]], a.option_start[a.step_start[mode + 1]]
+    for option in range(first, last):
+        for side in range(2):
+            row = 2 * (option - first) + side
+            charged[row] = _charge(
+                charge[row], price, paid, begin, slot, a.option_node[option], a.option_ticks[option, side],
+                a.release[task], cell, cells,
+            )  # fmt: skip
+
+
+@compiled
+def _cheapest_options(a: Any, mode: Any, far: Any, work: Any) -> Any:
+    """Least that each option of a mode pays in the cells up to one."""
+    charge, charged = work[9], work[11]
+    first, last = a.option_start[a.step_start[mode]], a.option_start[a.step_start[mode + 1]]
+    found = np.zeros(last - first, dtype=np.int64)
+    for option in range(last - first):
+        found[option] = FAR
+        for side in range(2):
+            row = 2 * option + side
+            if not charged[row]:
+                found[option] = 0
+                continue
+            for j in range(far + 1):
+                found[option] = min(found[option], charge[row, j])
+    return found
+
+
+@compiled
+def _resource(a: Any, task: Any, mode: Any, k: Any, node: Any) -> Any:
+    """What a step or an edge of a placement uses."""
+    first, steps = a.step_start[mode], a.step_start[mode + 1] - a.step_start[mode]
+    if k < steps:
+        return a.option_node[node[k]]
+    edge = a.edge_start[mode] + k - steps
+    source, target = a.edge_from[edge], a.edge_to[edge]
+    one = a.device[task] if source < 0 else a.option_node[node[source - first]]
+    other = a.device[task] if target < 0 else a.option_node[node[target - first]]
+    return a.channel[one, other]
+
+
 @kernel
 def priced_bounds(
     a: Any,
@@ -456,9 +575,14 @@ def priced_bounds(
     cells: Any,
     path: Any,
     end_gain: Any,
+    place_start: Any,
+    place_right: Any,
+    place_end: Any,
+    place_code: Any,
     usage: Any,
     choice: Any,
     places: Any,
+    claims: Any,
 ) -> Any:
     """Bound each task at prices, and note who uses what.
 
@@ -483,12 +607,18 @@ def priced_bounds(
     begin, slot, cell, cells : int
     path, end_gain : (M,) int64
         From `path_bounds`.
+    place_start : (M + 1,) int64
+    place_right, place_end, place_code : (P,) int64
+        From `enumerate_places`, those of a mode by falling gain without prices; a mode that has none takes the
+        dynamic program.
     usage : (R, T) int64
         Added to: ticks that the best of each task occupies.
     choice : (N,) int64
         Filled: the best mode of each task.
     places : (S,) int64
         Filled for these: the node of each step.
+    claims : (N,) int64
+        Filled: the bound of each task.
 
     Returns
     -------
@@ -518,12 +648,62 @@ def priced_bounds(
         np.zeros(width, dtype=np.int32),
     )
     gain = np.zeros((len(a.option_node), 2), dtype=np.int64)
+    size = most_steps + most_edges
+    work = (
+        np.zeros(size, dtype=np.int64),
+        np.zeros(size, dtype=np.int64),
+        np.zeros(size, dtype=np.int64),
+        np.zeros(size, dtype=np.int64),
+        np.zeros(size, dtype=np.int64),
+        np.zeros(size, dtype=np.int64),
+        np.zeros(size, dtype=np.int64),
+        np.zeros(size, dtype=np.int64),
+        np.zeros(size, dtype=np.int64),
+        np.zeros((2 * most_options + size, width), dtype=np.int64),
+        np.zeros(size, dtype=np.bool_),
+        np.zeros(2 * most_options, dtype=np.bool_),
+    )
     total = 0
     for task in range(len(a.release)):
         best, best_mode, best_point = -FAR, -1, -1
-        last_mode, last_point, last_cell, best_cell = -1, -1, -1, -1
+        last_mode, last_point, last_cell, best_cell, best_place = -1, -1, -1, -1, -1
+        charged_mode = -1
         for mode in range(a.mode_start[task], a.mode_start[task + 1]):
             if path[mode] == -FAR or path[mode] <= best:
+                continue
+            if place_start[mode + 1] > place_start[mode]:
+                _charge_options(a, price, paid, begin, slot, cell, cells, task, mode, work)
+                charged_mode = mode
+                far = 0  # the last cell that an end better than the best may be in
+                most = worth * 1000000
+                while far < cells:
+                    ahead = _gain(a, factors, task, a.release[task] + (far + 1) * cell)
+                    if ahead == -FAR or ahead + most <= best:
+                        break
+                    far += 1
+                cheapest = _cheapest_options(a, mode, far, work)
+                for place in range(place_start[mode], place_start[mode + 1]):
+                    if place_end[place] == FAR:
+                        break
+                    own_gain = _gain(a, factors, task, place_end[place])
+                    if own_gain == -FAR:
+                        continue
+                    if own_gain + worth * place_right[place] <= best:
+                        break
+                    rest, least_cost = place_code[place], 0
+                    for step in range(a.step_start[mode], a.step_start[mode + 1]):
+                        count = a.option_start[step + 1] - a.option_start[step]
+                        option = a.option_start[step] + rest % count - a.option_start[a.step_start[mode]]
+                        rest //= count
+                        least_cost += cheapest[option]
+                    if own_gain + worth * place_right[place] - least_cost <= best:
+                        continue
+                    own = _place_value(
+                        a, factors, price, paid, begin, slot, cell, cells, task, mode, place_code[place],
+                        place_end[place], worth * place_right[place], best, work, usage, places, False,
+                    )  # fmt: skip
+                    if own > best:
+                        best, best_mode, best_place = own, mode, place
                 continue
             if linear[mode]:
                 _fill(a, gain, logs, mode, 1)
@@ -551,11 +731,19 @@ def priced_bounds(
                             own, point, at_cell = found, upper, found_cell
             own = min(own, path[mode])
             if own > best:
-                best, best_mode, best_point, best_cell = own, mode, point, at_cell
+                best, best_mode, best_point, best_cell, best_place = own, mode, point, at_cell, -1
         if best_mode < 0:
             return -FAR
         total += best
-        choice[task] = best_mode - a.mode_start[task]
+        choice[task], claims[task] = best_mode - a.mode_start[task], best
+        if best_place >= 0:
+            if charged_mode != best_mode:
+                _charge_options(a, price, paid, begin, slot, cell, cells, task, best_mode, work)
+            _place_value(
+                a, factors, price, paid, begin, slot, cell, cells, task, best_mode, place_code[best_place],
+                place_end[best_place], worth * place_right[best_place], -FAR, work, usage, places, True,
+            )  # fmt: skip
+            continue
         if (last_mode, last_point, last_cell) != (best_mode, best_point, best_cell):
             if linear[best_mode]:
                 _fill(a, gain, logs, best_mode, 1)

@@ -14,23 +14,29 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeopt.instances.decomposition.compiled import DEVICE, CompiledDecomposition, IntArray
+from edgeopt.errors import AssumptionError
+from edgeopt.instances.decomposition.compiled import DEVICE, FINE_BITS, CompiledDecomposition, IntArray
 from edgeopt.instances.decomposition.logistic import UNITS
 from edgeopt.solvers.base import Control
 from edgeopt.solvers.decomposition.levels import LEAST_LOG, LOG_BITS, levels_of, logarithms
 from edgeopt.solvers.decomposition.list_kernel import LATENCY, ON_TIME, REWARD
+from edgeopt.solvers.decomposition.place_kernel import enumerate_places
 from edgeopt.solvers.decomposition.price_kernel import FAR, path_bounds, priced_bounds
 
+FloatArray = NDArray[np.float64]
 BITS = 12
 """Prices are in units of ``2^-BITS``."""
 CHORD = 1500.0
 """How far a chord may be above the exponential (millionths)."""
 CELLS, SLOTS = 400, 160
 """Cells of a task's time, and slots of prices, at most."""
+MOST_PLACES, MOST_IN_ALL = 20_000, 2_000_000
+"""Placements of a mode, and of all modes together, that are looked at one by one."""
 MOST_GAIN = 2**58
 """Gains of a task, in units of ``2^-BITS``, stay below."""
 KINDS = {"reward": REWARD, "latency": LATENCY, "on-time": ON_TIME}
@@ -55,6 +61,10 @@ class PriceProof:
         Length of a cell and number of cells a task; 0 cells for paths only.
     levels : (Q,) int64
         Logarithms of the correctness between which chords run.
+    places : int
+        Modes with at most so many placements are bounded placement by placement.
+    claims : tuple of int
+        Bound of each task in units of ``2^-bits``, which no placement may pass.
     """
 
     bound: int | None
@@ -66,6 +76,20 @@ class PriceProof:
     cell: int = 1
     cells: int = 0
     levels: tuple[int, ...] = ()
+    places: int = 0
+    claims: tuple[int, ...] = ()
+
+
+class At(NamedTuple):
+    """The bound at some prices."""
+
+    total: int | None
+    """In units of ``2^-bits``, the price of the floor not taken off; None where a task has no way."""
+    usage: IntArray
+    """Ticks that the best of the tasks take of each slot (R, T)."""
+    mode: IntArray
+    places: IntArray
+    claims: IntArray
 
 
 class Pricing:
@@ -84,8 +108,11 @@ class Pricing:
         self.kind = KINDS[compiled.kind]
         a = compiled.arrays
         most = max(UNITS * compiled.right_factor, UNITS * floor >> bits, 1)
-        while bits and most << bits > MOST_GAIN:
+        late = max(1, compiled.tick_factor) * _longest(compiled)
+        while bits and max(most, late) << bits > MOST_GAIN:
             bits -= 1
+        if late > MOST_GAIN:
+            raise AssumptionError("the reward leaves 58 bits on the way to its bound: take a larger tick_s")
         self.bits, self.one = bits, 1 << bits
         self.worth = {REWARD: compiled.right_factor << bits, LATENCY: floor, ON_TIME: 0}[self.kind]
         self.factors = (self.kind, compiled.tick_factor, self.one)
@@ -200,23 +227,73 @@ class Pricing:
         found = np.array(points, dtype=np.int64)
         return found, np.array(start, dtype=np.int64), levels_of(found)
 
-    def at(
-        self, prices: IntArray, begin: int, slot: int, cell: int, cells: int
-    ) -> tuple[int | None, IntArray, IntArray, IntArray]:
-        """The bound at prices (units of ``2^-bits``), the usage of the slots, and the modes and nodes of the best."""
+    @cached_property
+    def most_places(self) -> int:
+        """Modes with at most so many placements are looked at placement by placement."""
+        counts = np.sort(self._counts())
+        fitting = counts[(np.cumsum(counts) <= MOST_IN_ALL) & (counts <= MOST_PLACES)]
+        return int(fitting[-1]) if len(fitting) else 0
+
+    def _counts(self) -> FloatArray:
+        """How many placements each mode has."""
+        a = self.compiled.arrays
+        if not len(a.option_node):
+            return np.zeros(0)
+        own = np.log(np.diff(a.option_start).astype(np.float64))
+        found: FloatArray = np.rint(np.exp(np.minimum(np.add.reduceat(own, a.step_start[:-1]), 40.0)))
+        return found
+
+    @cached_property
+    def places(self) -> tuple[IntArray, IntArray, IntArray, IntArray]:
+        """Placements of the modes that have few: where they begin, correctness, least end, number; best ones first."""
+        a = self.compiled.arrays
+        counts = self._counts()
+        own = np.where(counts <= self.most_places, counts, 0).astype(np.int64)
+        start = np.concatenate([np.zeros(1, np.int64), np.cumsum(own)])
+        right, end, code = (np.zeros(int(start[-1]), dtype=np.int64) for _ in range(3))
+        task_of = np.repeat(np.arange(self.compiled.tasks), np.diff(a.mode_start))
+        enumerate_places(a, self.compiled.aggregation == "product", task_of, start, right, end, code)
+        mode_of = np.repeat(np.arange(len(own)), own)
+        late = end - a.origin[task_of[mode_of]]
+        if self.kind == ON_TIME:
+            gain = (end <= a.due[task_of[mode_of]]).astype(np.int64)
+        else:
+            price = self.one * (1 if self.kind == LATENCY else self.compiled.tick_factor)
+            gain = self.worth * right - price * np.where(end == FAR, 0, late)
+        gain = np.where(end == FAR, -(2**62), gain)
+        order = np.lexsort((-gain, mode_of))
+        return start, right[order], end[order], code[order]
+
+    def at(self, prices: IntArray, begin: int, slot: int, cell: int, cells: int) -> At:
+        """The bound at prices, the usage of the slots, and the modes and nodes of the best."""
         a = self.compiled.arrays
         paid = np.concatenate([np.zeros((len(prices), 1), np.int64), np.cumsum(prices * slot, axis=1)], axis=1)
         usage = np.zeros(prices.shape, dtype=np.int64)
         choice = np.zeros(self.compiled.tasks, dtype=np.int64)
         places = np.full(len(a.option_start) - 1, -1, dtype=np.int64)
+        claims = np.zeros(self.compiled.tasks, dtype=np.int64)
         points, start, levels = self.points
         total = priced_bounds(
             a, self.factors, self.kept, self.logs, self.linear, points, start, levels, self.worth, prices, paid, begin,
-            slot, cell, cells, self.single_gain, self.end_gain, usage, choice, places,
+            slot, cell, cells, self.single_gain, self.end_gain, *self.places, usage,
+            choice, places, claims,
         )  # fmt: skip
         if total == -FAR:
-            return None, usage, choice, places
-        return int(total) + sum((paid[:, -1] * np.minimum(a.slots, 2**40)).tolist()), usage, choice, places
+            return At(None, usage, choice, places, claims)
+        capacity = sum(price * slots for price, slots in zip(paid[:, -1].tolist(), a.slots.tolist(), strict=True))
+        return At(int(total) + capacity, usage, choice, places, claims)
+
+
+def _longest(compiled: CompiledDecomposition) -> int:
+    """A time (ticks) that no bound looks beyond: of the last release and the longest mode, several times."""
+    a = compiled.arrays
+    if not compiled.tasks:
+        return 1
+    most = np.add.reduceat(np.maximum.reduceat(a.option_ticks.max(axis=1), a.option_start[:-1]), a.step_start[:-1])
+    frames = int(a.edge_bytes.max(initial=0)) // int(a.frame.min()) + 1
+    fine = frames * int(a.overhead.max()) + int(a.edge_bytes.max(initial=0)) * int(a.byte.max())
+    edges = int(np.diff(a.edge_start).max())
+    return 4 * (int(a.release.max()) + int(most.max()) + edges * (1 + (fine >> FINE_BITS)))
 
 
 def critical_path(compiled: CompiledDecomposition) -> PriceProof:
@@ -310,7 +387,7 @@ def best_prices(
         if compiled.floor_units:
             pricing = Pricing(compiled, round(floor_price * (1 << BITS)))
         whole = np.floor(prices * pricing.one).astype(np.int64)
-        total, usage, choice, places = pricing.at(whole, begin, slot, cell, cells)
+        total, usage, choice, places, claims = pricing.at(whole, begin, slot, cell, cells)
         assert total is not None
         total -= pricing.floor * compiled.floor_units
         if columns is not None and step % 10 == 9:
@@ -320,7 +397,10 @@ def best_prices(
             top = total
             bound = sign * (total >> pricing.bits)
             if sign * bound <= sign * (best.bound if best.bound is not None else bound):
-                best = PriceProof(bound, pricing.bits, begin, slot, whole, pricing.floor, cell, cells, pricing.levels)
+                best = PriceProof(
+                    bound, pricing.bits, begin, slot, whole, pricing.floor, cell, cells, pricing.levels,
+                    pricing.most_places, tuple(claims.tolist()),
+                )  # fmt: skip
                 control.report(incumbent, bound)
         else:
             idle += 1
