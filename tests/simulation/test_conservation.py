@@ -91,7 +91,7 @@ def assert_conserved(outcome: Outcome, ledger: Ledger | None) -> None:
 
 
 @given(scenarios(), st.sampled_from(POLICIES))
-@settings(max_examples=settings.default.max_examples // 2)
+@settings(max_examples=settings.default.max_examples // 4)
 def test_every_request_ends_once_and_nothing_is_over_capacity(live: Any, policy: str) -> None:
     ledger = None if policy == "no-batching" else Ledger(strict=policy != "static")
     outcome = simulate(live, policy, observe=ledger)
@@ -102,7 +102,7 @@ def test_every_request_ends_once_and_nothing_is_over_capacity(live: Any, policy:
 
 
 @given(scenarios())
-@settings(max_examples=settings.default.max_examples // 6)
+@settings(max_examples=settings.default.max_examples // 8)
 def test_without_batching_no_gpu_does_two_things_at_a_time(live: Any) -> None:
     outcome = simulate(live, "no-batching")
     traffic, slots = live.traffic, live.slots

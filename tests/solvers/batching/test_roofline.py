@@ -7,7 +7,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import edgeopt
@@ -20,6 +20,8 @@ from edgeopt.solvers.batching.ot import solve_node
 from edgeopt.testing.batching import batching_instances, node_problems
 
 ROOFLINE = ("roofline",)
+SOME = settings.default.max_examples if settings.default.max_examples > 100 else settings.default.max_examples // 2
+"""Instances for the tests that run every exact solver."""
 EXACT = [name for name, info in solvers("batching").items() if info.exact and name != "pyomo"]
 REFUSE = {"ot-paper", "large-bandwidth", "close"}
 
@@ -64,6 +66,7 @@ def test_ot_finds_a_largest_batch(node: NodeProblem, known: int) -> None:
 
 
 @given(batching_instances(max_nodes=3, max_requests=7, latencies=ROOFLINE))
+@settings(max_examples=SOME)
 def test_the_exact_solvers_agree(instance: BatchingInstance) -> None:
     optimum = edgeopt.solve(instance, "brute-force").value
     for name in EXACT:
@@ -79,6 +82,7 @@ def test_the_exact_solvers_agree(instance: BatchingInstance) -> None:
 
 
 @given(batching_instances(max_nodes=2, max_requests=6, latencies=ROOFLINE))
+@settings(max_examples=SOME)
 def test_the_big_m_forms_and_gah(instance: BatchingInstance) -> None:
     optimum = edgeopt.solve(instance, "brute-force").value
     for name in ("highs", "cpsat"):
