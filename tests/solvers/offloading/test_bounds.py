@@ -37,7 +37,7 @@ def test_whatever_the_prices_the_bound_holds(instance: OffloadingInstance, data:
 
     devices, servers = stated["devices"], stated["servers"]
     proof = {
-        "kind": "prices", "bits": data.draw(st.integers(0, 4)), "width": data.draw(st.integers(1, 7)),
+        "kind": "machine_time", "bits": data.draw(st.integers(0, 4)), "width": data.draw(st.integers(1, 7)),
         "servers": columns(servers), "own": columns(devices), "radio": columns(devices),
         "speeds": data.draw(st.lists(st.integers(1, 9), min_size=devices + servers, max_size=devices + servers)),
     }  # fmt: skip
