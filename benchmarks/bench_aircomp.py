@@ -160,7 +160,6 @@ def speed(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
         own = scaled(instance, draw, left)
         one = instance.with_channels(instance.channels[draw])
         columns.setdefault("scs alone", []).append(seconds(lambda c=own.channels: program.solve(c, "scs")))  # type: ignore[misc]
-        columns.setdefault("of it, inside the solver", []).append(program.problem.solver_stats.solve_time)
         columns.setdefault("relaxation and bound", []).append(
             seconds(lambda i=one: relax(i, 0, left, np.random.default_rng(0)))  # type: ignore[misc]
         )
