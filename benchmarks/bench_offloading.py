@@ -3,9 +3,9 @@
     python benchmarks/bench_offloading.py [--episodes 200] [--slots 100]
 
 The same episodes at half load in one process, after one call that compiles; medians over repeats, in seconds of the
-processor. `plain` is the exact event simulation in `edgeopt.instances.offloading.check`, what one writes first; `recursion`
-the exact recursion in whole numbers (`queues.cost`); `compiled` the simulator under given plans, and `policy` with the
-policy `earliest` in the loop. Then microseconds a decision of each policy, all episodes side by side.
+processor. `plain` is the exact event simulation in `edgeopt.instances.offloading.check`, what one writes first;
+`recursion` is the exact one in whole numbers (`queues.cost`); `compiled` the simulator under given plans, and `policy`
+with the policy `earliest` in the loop. Then microseconds a decision of each policy, all episodes side by side.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ def main() -> None:
     options = parser.parse_args()
     print(f"load average before: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores\n")
     print(
-        "| discipline | plain (episodes/s) | recursion | compiled | policy | compiled over plain |\n|---|---|---|---|---|---|"
+        "| discipline | plain (episodes/s) | recursion | compiled | policy | compiled over plain |\n"
+        "|---|---|---|---|---|---|"
     )
     for discipline in ("fifo", "ps"):
         instances = [

@@ -49,7 +49,7 @@ class Values(nn.Module):  # type: ignore[misc]
 
 
 def train_dqn(
-    seed: int = 0, *, rounds: int = 30, episodes: int = 8, slots: int = 100, say: Callable[[str], None] = print
+    seed: int = 0, *, rounds: int = 14, episodes: int = 4, slots: int = 100, say: Callable[[str], None] = print
 ) -> Network:
     """Train from a seed.
 
