@@ -162,6 +162,8 @@ def least_shares(
 ):  # fmt: skip
     """Enclose the least share of every pair of some users, ``low <= y <= high``; columns as in `LeastShares`.
 
+    `tangent`, `factor` and `inside` come in as for full speed: NaN, 1 and NaN.
+
     Returns the number of hulls.
     """
     longest = 0
@@ -178,7 +180,6 @@ def least_shares(
             begin, end = start[pair_model[pair]], start[pair_model[pair] + 1]
             least, most, tight = full_speed(bits, work_left, overhead_left, begin, end, last, tick, price)
             low[pair], high[pair], prefix[pair] = least, most, tight
-            tangent[pair], factor[pair], inside[pair] = np.nan, 1.0, np.nan
             if work_left[begin] * price * (1.0 + 2.0 * ULP) <= budget:
                 best = min(best, most)
                 continue
