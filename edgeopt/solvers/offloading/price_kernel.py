@@ -1,8 +1,8 @@
 """Compiled kernel: prices of machines' time by subgradients, for the bound that `edgeopt.certify` proves (ours).
 
 The Lagrangian relaxation of the limits "a tick of work a tick" of all machines, constant in stretches of a width: each
-task on its own takes the cheapest way through the system, which `proof_machine_time` of the verifier computes again in whole
-numbers. Here all numbers are floats, in ticks.
+task on its own takes the cheapest way through the system, which `proof_machine_time` of the verifier computes again in
+whole numbers. Here all numbers are floats, in ticks.
 """
 
 # mypy: disable-error-code="no-untyped-def, no-untyped-call"
