@@ -381,14 +381,18 @@ def best_prices(
     floor_direction = 0.0
     theta, idle = 1.0, 0
     capacity = np.minimum(a.slots, 2**40)[:, None].astype(np.float64) * slot
+    dearest = MOST_GAIN / 16 / pricing.one / max(span, _longest(compiled))
     for step in range(search.steps):
-        if control.stop():
-            break
+        if control.stop() or prices.max() > dearest or floor_price > dearest:
+            break  # without a schedule prices may rise forever
         if compiled.floor_units:
             pricing = Pricing(compiled, round(floor_price * (1 << BITS)))
         whole = np.floor(prices * pricing.one).astype(np.int64)
         total, usage, choice, places, claims = pricing.at(whole, begin, slot, cell, cells)
-        assert total is not None
+        if total is None:  # no placement of some task keeps its limit
+            return PriceProof(
+                None, pricing.bits, begin, slot, whole, pricing.floor, cell, cells, pricing.levels, pricing.most_places
+            )
         total -= pricing.floor * compiled.floor_units
         if columns is not None and step % 10 == 9:
             columns.append(Column(choice, places))

@@ -10,6 +10,7 @@ import pytest
 
 import edgeopt as eo
 from edgeopt.errors import AssumptionError, InstanceError
+from edgeopt.instances.decomposition import DecompositionInstance, Mode, Node, Step, Task
 from edgeopt.instances.decomposition.schedule import placed
 from edgeopt.result import Termination
 from edgeopt.solvers.base import Control
@@ -158,3 +159,39 @@ def test_many_slots_are_never_full() -> None:
     assert str(result.value_evidence) == "checked"
     starts = np.array([min(found.start) for found in placed(instance.compiled, result.solution)])
     assert starts.max() < 10**5
+
+
+def crowded(deadline_s: float) -> DecompositionInstance:
+    """Two tasks of three ticks on one device."""
+    steps = [Step("a", time_s={"ue": 1.0}, output_bytes=1), Step("b", time_s={"ue": 2.0}, after=["a"])]
+    tasks = tuple(Task(f"t{i}", "ue", [Mode("m", steps)], deadline_s=deadline_s) for i in range(2))
+    return DecompositionInstance(
+        "crowded", (Node("ue", "device", 1.0, 1.0, 1.0),), tasks, objective="latency", tick_s=1.0
+    )
+
+
+@pytest.mark.parametrize("deadline_s", [3.0, 5.0, 6.0])
+def test_prices_of_what_cannot_be_done_do_not_rise_forever(deadline_s: float) -> None:
+    """Each task alone keeps its limit, both together do not below 6 s: the dual is not bounded."""
+    instance = crowded(deadline_s)
+    result = eo.solve(instance, "priced", steps=2000, slots=6)
+    exact = eo.solve(instance, "cpsat")
+    assert result.termination is not Termination.ERROR
+    assert (exact.solution is None) == (deadline_s < 6)
+    assert (result.solution is None) == (exact.solution is None)
+    if exact.value is not None:
+        assert result.bound is not None
+        assert result.bound <= exact.value
+
+
+def test_a_limit_that_no_placement_keeps_is_proved() -> None:
+    """Side by side the steps would be in time, but they share the only node."""
+    steps = [Step("a", time_s={"ue": 2.0}), Step("b", time_s={"ue": 2.0})]
+    task = Task("t", "ue", [Mode("m", steps)], deadline_s=3.0)
+    instance = DecompositionInstance("x", (Node("ue", "device", 1.0, 1.0, 1.0),), (task,), tick_s=1.0)
+    result = eo.solve(instance, "priced")
+    assert result.termination is Termination.INFEASIBLE
+    found = eo.certify(instance, result, against=())
+    assert found.certificate is not None
+    assert found.certificate.bound is None
+    assert eo.solve(instance, "cpsat").termination is Termination.INFEASIBLE
