@@ -12,7 +12,7 @@ import re
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,6 +23,8 @@ from edgeopt.instances.base import Instance, TextFormat, problem, problem_names
 from edgeopt.result import Result
 
 T = TypeVar("T")
+ZIP = b"PK\x03\x04"
+"""What the array form begins with."""
 
 UNITS = {
     "_s": "s",
@@ -88,7 +90,7 @@ def text_formats() -> dict[str, TextFormat]:
 
 def _guess(data: bytes, where: str) -> str | None:
     """The format of others that the content looks like; None for our own, and where nothing fits."""
-    if not data.strip() or data.lstrip()[:1] in b"{[" or data[:4] == b"PK\x03\x04":
+    if not data.strip() or data.lstrip()[:1] in b"{[" or data.startswith(ZIP):
         return None
     fitting = [name for name, form in text_formats().items() if form.fits(data)]
     if len(fitting) > 1:
@@ -121,7 +123,7 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
 def _problem_of(data: bytes, where: str) -> str:
     if not data.strip():
         raise InstanceError(f"{where}: the file is empty")
-    head = _array_header(data, where) if data[:4] == b"PK\x03\x04" else data
+    head = _array_header(data, where) if data.startswith(ZIP) else data
     known = f"an instance names its problem there: {', '.join(problem_names())}"
 
     class Kind(msgspec.Struct):
@@ -185,6 +187,29 @@ def decode_json(data: bytes, kind: type[T], where: str) -> T:
     if version != newest:
         raise InstanceError(f"{where}: version = {version}: this edgeopt reads version {newest}; update edgeopt")
     return content
+
+
+def decode_either(
+    data: bytes, where: str, as_json: Callable[[bytes, str], T], as_arrays: Callable[[bytes, str], T]
+) -> T:
+    """A file's content by the reader of its form, JSON or arrays; every error names the file.
+
+    Raises
+    ------
+    InstanceError
+        Naming file, field, index, value and unit.
+    """
+    try:
+        return as_arrays(data, where) if data.startswith(ZIP) else as_json(data, where)
+    except InstanceError as error:
+        text = str(error)
+        raise InstanceError(text if text.startswith(where) else f"{where}: {text}") from error
+
+
+def schema_of(kind: type[Any]) -> dict[str, Any]:
+    """JSON Schema of a file's type."""
+    found: dict[str, Any] = msgspec.json.schema(kind)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **found}
 
 
 def _json_place(data: bytes, error: Exception) -> str:

@@ -76,8 +76,7 @@ class ArrayHeader(AirCompHeader, kw_only=True):
 
 def schema() -> dict[str, Any]:
     """JSON Schema of the instance file."""
-    found: dict[str, Any] = msgspec.json.schema(AirCompFile)
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **found}
+    return files.schema_of(AirCompFile)
 
 
 def decode(data: bytes, where: str) -> AirCompInstance:
@@ -88,11 +87,7 @@ def decode(data: bytes, where: str) -> AirCompInstance:
     InstanceError
         Naming file, field, index, value and unit.
     """
-    try:
-        return _decode_arrays(data, where) if data[:4] == b"PK\x03\x04" else _decode_json(data, where)
-    except InstanceError as error:
-        text = str(error)
-        raise InstanceError(text if text.startswith(where) else f"{where}: {text}") from error
+    return files.decode_either(data, where, _decode_json, _decode_arrays)
 
 
 def _decode_json(data: bytes, where: str) -> AirCompInstance:

@@ -51,8 +51,7 @@ class AssignmentFile(AssignmentHeader, kw_only=True):
 
 def schema() -> dict[str, Any]:
     """JSON Schema of the instance file."""
-    found: dict[str, Any] = msgspec.json.schema(AssignmentFile)
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **found}
+    return files.schema_of(AssignmentFile)
 
 
 def decode(data: bytes, where: str) -> AssignmentInstance:
@@ -63,11 +62,7 @@ def decode(data: bytes, where: str) -> AssignmentInstance:
     InstanceError
         Naming file, field, index and value.
     """
-    try:
-        return _decode_arrays(data, where) if data[:4] == b"PK\x03\x04" else _decode_json(data, where)
-    except InstanceError as error:
-        text = str(error)
-        raise InstanceError(text if text.startswith(where) else f"{where}: {text}") from error
+    return files.decode_either(data, where, _decode_json, _decode_arrays)
 
 
 def _decode_json(data: bytes, where: str) -> AssignmentInstance:

@@ -89,8 +89,7 @@ class ArrayHeader(BatchingHeader, kw_only=True):
 
 def schema() -> dict[str, Any]:
     """JSON Schema of the instance file."""
-    found: dict[str, Any] = msgspec.json.schema(BatchingFile)
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **found}
+    return files.schema_of(BatchingFile)
 
 
 def decode(data: bytes, where: str) -> BatchingInstance:
@@ -101,11 +100,7 @@ def decode(data: bytes, where: str) -> BatchingInstance:
     InstanceError
         Naming file, field, index, value and unit.
     """
-    try:
-        return _decode_arrays(data, where) if data[:4] == b"PK\x03\x04" else _decode_json(data, where)
-    except InstanceError as error:
-        text = str(error)
-        raise InstanceError(text if text.startswith(where) else f"{where}: {text}") from error
+    return files.decode_either(data, where, _decode_json, _decode_arrays)
 
 
 def _decode_json(data: bytes, where: str) -> BatchingInstance:

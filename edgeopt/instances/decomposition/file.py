@@ -51,8 +51,7 @@ class DecompositionFile(DecompositionHeader, kw_only=True):
 
 def schema() -> dict[str, Any]:
     """JSON Schema of the instance file."""
-    found: dict[str, Any] = msgspec.json.schema(DecompositionFile)
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **found}
+    return files.schema_of(DecompositionFile)
 
 
 def decode(data: bytes, where: str) -> DecompositionInstance:
@@ -63,7 +62,7 @@ def decode(data: bytes, where: str) -> DecompositionInstance:
     InstanceError
         Naming file, field, value and unit.
     """
-    if data[:4] == b"PK\x03\x04":
+    if data.startswith(files.ZIP):
         arrays = files.read_arrays(data, where)
         if set(arrays) != {"header"}:
             raise InstanceError(f"{where}: the array form holds the array 'header' only; write it with `edgeopt.write`")
