@@ -46,13 +46,14 @@ def violations(instance: OffloadingInstance, solution: Plan) -> list[Violation]:
 
 @dataclass
 class _Task:
-    """A task on its way: what it has still to go through, and where it is."""
+    """A task on its way: what it has still to go through, where it is, and since when."""
 
     arrival: int
     due: int
     steps: list[tuple[tuple[str, int], int]]
     left: Fraction = Fraction(0)
     at: tuple[str, int] = ("", 0)
+    since: Fraction = Fraction(0)
 
 
 def costs(instance: OffloadingInstance, solution: Plan) -> list[tuple[int, bool]]:
@@ -86,8 +87,10 @@ def costs(instance: OffloadingInstance, solution: Plan) -> list[tuple[int, bool]
     def join(i: int) -> None:
         task = tasks[i]
         queue, need = task.steps.pop(0)
-        task.left, task.at = Fraction(need), queue
-        queues.setdefault(queue, []).append(i)
+        task.left, task.at, task.since = Fraction(need), queue, now
+        members = queues.setdefault(queue, [])
+        members.append(i)
+        members.sort(key=lambda k: (tasks[k].since, k))
 
     def leave(i: int) -> None:
         queues[tasks[i].at].remove(i)

@@ -138,9 +138,25 @@ class Learned:
         return np.array([0 if name == "local" else int(name[1:]) for name in chosen], dtype=np.int64)
 
 
+def dqn_values(weight: dict[str, FloatArray], read: Tokens) -> FloatArray:
+    """Value of each token (B, P), as `edgeopt.simulation.offloading.train_dqn.Values`."""
+    w, value, there = weight, read.value, read.present[..., None]
+    count = there.sum(axis=1)
+    mean = np.where(there, value, 0.0).sum(axis=1) / count
+    both = np.concatenate([mean, np.where(there, value, -FAR).min(axis=1)], axis=1)
+    wide = np.broadcast_to(both[:, None, :], (*value.shape[:2], both.shape[1]))
+    x = np.concatenate([value, wide], axis=2)
+    x = np.maximum(x @ w["first.weight"].T + w["first.bias"], 0.0)
+    x = np.maximum(x @ w["second.weight"].T + w["second.bias"], 0.0)
+    own = x @ w["last.weight"].T + w["last.bias"]
+    own = own - np.where(there, own, 0.0).sum(axis=1, keepdims=True) / count[:, None, :]
+    level = np.maximum(both @ w["whole.weight"].T + w["whole.bias"], 0.0) @ w["level.weight"].T + w["level.bias"]
+    return np.where(read.present, own[..., 0] + level, FAR)
+
+
 @dataclass(slots=True)
 class Dqn:
-    """The DQN baseline, for the number of servers that it was trained with and no other.
+    """The DQN baseline: the place of most value.
 
     Parameters
     ----------
@@ -155,7 +171,8 @@ class Dqn:
     def __post_init__(self) -> None:
         path = weights_file(self.weights)
         arrays = read_arrays(read_bytes(path), path)
-        if "first.weight" not in arrays or arrays["first.weight"].shape[1] % FEATURES:
+        first = arrays.get("first.weight")
+        if first is None or first.ndim != 2 or first.shape[1] != 3 * FEATURES or "level.weight" not in arrays:
             raise InstanceError(f"{path}: holds no weights of a DQN of this version; train it again")
         self.weight = {name: np.asarray(array, dtype=np.float64) for name, array in arrays.items()}
 
@@ -164,13 +181,6 @@ class Dqn:
 
     def decide(self, states: States) -> IntArray:
         """Places of the states' tasks."""
-        w, read = self.weight, tokens(states)
-        places = w["last.bias"].shape[0]
-        if read.place.shape[1] != places:
-            raise InstanceError(
-                f"policy dqn was trained with {places - 1} servers and cannot read {read.place.shape[1] - 1}"
-            )
-        x = np.maximum(read.value.reshape(len(states), -1) @ w["first.weight"].T + w["first.bias"], 0.0)
-        x = np.maximum(x @ w["second.weight"].T + w["second.bias"], 0.0)
-        value = np.where(read.present, x @ w["last.weight"].T + w["last.bias"], FAR)
-        return np.asarray(np.argmax(value, axis=1), dtype=np.int64)
+        read = tokens(states)
+        best = np.argmax(dqn_values(self.weight, read), axis=1)
+        return np.asarray(read.place[np.arange(len(states)), best], dtype=np.int64)

@@ -11,10 +11,10 @@ import pytest
 from edgeopt.errors import BackendError, InstanceError
 from edgeopt.instances.offloading.generate import generate
 from edgeopt.simulation.offloading.compare import bounds, compare
-from edgeopt.solvers.offloading.closed_loop import Loop, simulate
-from edgeopt.solvers.offloading.episodes import Episodes
-from edgeopt.solvers.offloading.learned import read_network, weights_file
-from edgeopt.solvers.offloading.policies import policy
+from edgeopt.solvers.offloading.closed_loop import Loop, simple_places, simulate
+from edgeopt.solvers.offloading.episodes import Episodes, random_streams
+from edgeopt.solvers.offloading.learned import dqn_values, read_network, weights_file
+from edgeopt.solvers.offloading.policies import SIMPLE, policy
 from edgeopt.solvers.offloading.serialise import ALIASES, read_texts, texts, tokens
 
 
@@ -86,6 +86,15 @@ def test_trained_at_six_servers_it_is_near_the_rollouts_at_any(servers: int, lea
     assert rows[1].drops <= 0.01
 
 
+@pytest.mark.parametrize("load", [None, 0.5])
+def test_the_dqn_has_learned(load: float | None) -> None:
+    """Near the least one-step cost, on episodes that training has not seen."""
+    instances = [generate(seed=8000 + s, slots=50, load=load) for s in range(4)]
+    rows = compare(instances, {"greedy": policy("greedy"), "dqn": policy("dqn")})
+    assert rows[1].cost.mean <= 1.05 * rows[0].cost.mean
+    assert rows[1].drops <= 0.01
+
+
 def test_it_runs_without_pytorch(monkeypatch: pytest.MonkeyPatch) -> None:
     import sys
 
@@ -108,9 +117,64 @@ def test_numpy_is_pytorch() -> None:
             assert np.allclose(found[read.present], wanted[read.present], atol=1e-4)
 
 
+def test_numpy_is_pytorch_for_the_dqn_too() -> None:
+    torch = pytest.importorskip("torch")
+    from edgeopt.simulation.offloading.train_dqn import Values
+
+    torch.manual_seed(4)
+    model = Values()
+    for servers in (1, 6, 11):
+        for read, _, _ in visited(servers)[:3]:
+            with torch.no_grad():
+                wanted = model(torch.tensor(read.value, dtype=torch.float32), torch.tensor(read.present)).numpy()
+            found = dqn_values(model.network().weight, read)
+            assert np.allclose(found[read.present], wanted[read.present], atol=1e-4)
+
+
+def test_a_dqn_is_rewarded_for_its_own_task() -> None:
+    """What it remembers of a decision: that task's cost, and the next decision of the same episode."""
+    pytest.importorskip("torch")
+    from edgeopt.simulation.offloading.train_dqn import DISCOUNT, Memory
+
+    episodes = Episodes.of([generate(seed=s, slots=12, load=0.6) for s in (1, 2)])
+    places: list[list[int]] = [[], []]
+    loop, memory = Loop(episodes), Memory()
+
+    def act(read: Any) -> Any:
+        states = loop.states()
+        assert states is not None
+        place = simple_places(SIMPLE["earliest"], states, random_streams(0, 2))
+        for episode, one in zip(states.episode.tolist(), place.tolist(), strict=True):
+            places[episode].append(one)
+        loop.send(states, place)
+        return place
+
+    memory.run(episodes, act)
+    record = loop.finish()
+    count = int(episodes.tasks.sum())
+    assert len(memory) == count
+    assert (memory.discount[:count] == 0).sum() == 2  # nothing comes after the last decision of an episode
+    cost = record.cost / 100
+    for episode in (0, 1):  # side by side at first, so their decisions alternate
+        assert memory.place[episode] == places[episode][0]
+        assert memory.cost[episode] == pytest.approx(cost[episode, 0])
+        assert memory.cost[episode + 2] == pytest.approx(cost[episode, 1])
+        gap = (episodes.arrival[episode, 1] - episodes.arrival[episode, 0]) / 100
+        assert memory.discount[episode] == pytest.approx(DISCOUNT**gap)
+        assert np.array_equal(memory.after[episode], memory.before[episode + 2])
+    assert sorted(memory.cost[:count].tolist()) == pytest.approx(sorted(cost[~np.isnan(cost)].tolist()))
+
+
+def test_a_dqn_of_another_version_is_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "old.npz", **{"first.weight": np.zeros((96, 70))})
+    with pytest.raises(InstanceError, match="no weights of a DQN of this version"):
+        policy("dqn", weights=str(tmp_path / "old.npz"))
+
+
 def test_training_is_reproducible(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     from edgeopt.simulation.offloading.train import train_reinforced, train_supervised, write_network
+    from edgeopt.simulation.offloading.train_dqn import train_dqn
 
     def say(text: str) -> None: ...
 
@@ -120,6 +184,9 @@ def test_training_is_reproducible(tmp_path: Path) -> None:
         runs.append(train_reinforced(first, 1, rounds=1, episodes=1, slots=3, say=say))
     for name, array in runs[0].weight.items():
         assert np.array_equal(array, runs[1].weight[name]), name
+    dqns = [train_dqn(1, rounds=1, episodes=1, slots=3, steps=3, say=say) for _ in range(2)]
+    for name, array in dqns[0].weight.items():
+        assert np.array_equal(array, dqns[1].weight[name]), name
     write_network(runs[0], tmp_path / "w.npz")
     written = read_network(str(tmp_path / "w.npz"))
     assert np.allclose(written.weight["embed.weight"], runs[0].weight["embed.weight"])

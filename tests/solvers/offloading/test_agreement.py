@@ -42,6 +42,17 @@ def test_three_ways_to_move_the_queues(data: st.DataObject, instance: Offloading
     assert record.dropped[0].tolist() == found.dropped
 
 
+def test_tasks_that_reach_a_server_at_once_are_served_in_their_order() -> None:
+    """The second waits at its radio and then uploads nothing: it is there with the last, and before it."""
+    instance = OffloadingInstance.of(
+        "tie", task_device=[0, 0, 1], arrival_s=0.0, bits=[2.0, 0.0, 2.0], cycles=1.0, deadline_s=100.0,
+        device_hz=[1.0, 1.0], server_hz=[1.0], rate_bit_per_s=1.0, slot_s=1.0, tick_s=1.0,
+    )  # fmt: skip
+    plan = Plan(np.array([1, 1, 1], dtype=np.int64))
+    assert cost(instance.compiled, [1, 1, 1]).end == [3, 4, 5]
+    assert [charge for charge, _ in costs(instance, plan)] == [3, 4, 5]
+
+
 def exact(instance: OffloadingInstance, solver: str) -> float:
     result = eo.solve(instance, solver)
     assert result.termination is Termination.COMPLETE, result

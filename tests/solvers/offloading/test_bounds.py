@@ -17,8 +17,10 @@ from edgeopt.certify.verify.proof_machine_time import replay
 from edgeopt.certify.verify.reading import Refuted, Unreadable
 from edgeopt.instances.offloading import OffloadingInstance, Plan
 from edgeopt.solvers.base import Control
+from edgeopt.solvers.offloading.closed_loop import simulate
+from edgeopt.solvers.offloading.episodes import Episodes
 from edgeopt.solvers.offloading.hindsight import hindsight
-from edgeopt.solvers.offloading.policies import SIMPLE
+from edgeopt.solvers.offloading.policies import SIMPLE, policy
 from edgeopt.solvers.offloading.proof import prices
 from edgeopt.testing.offloading import offloading_instances
 
@@ -90,6 +92,9 @@ def test_no_policy_is_below_the_bound(discipline: str, load: float | None) -> No
             assert value is not None
             assert found.bound is not None
             assert value >= found.bound
+        episodes = Episodes.of([instance])
+        for name in ("learned", "dqn"):
+            assert simulate(episodes, policy(name)).total[0] >= found.bound
 
 
 def small(discipline: str = "fifo") -> OffloadingInstance:

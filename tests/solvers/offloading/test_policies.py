@@ -33,7 +33,7 @@ def make(name: str) -> Any:
     return policy(name, **options.get(name, {}))
 
 
-EVERY = [*SIMPLE, "lacs", "matching", "rollouts", "rolling", "learned", "llm"]
+EVERY = [*SIMPLE, "lacs", "matching", "rollouts", "rolling", "learned", "dqn", "llm"]
 
 
 @pytest.mark.parametrize("name", EVERY)
