@@ -100,9 +100,23 @@ PROBES: dict[str, Callable[[], bool]] = {
     "pyscipopt": _pyscipopt,
 }
 TOGETHER = "highspy + ortools + pyomo"
-OPTIONAL = {"cvxpy": "convex", "pyscipopt": "scip", "matplotlib": "plot", "hypothesis": "testing"}
+OPTIONAL = {
+    "cvxpy": "convex",
+    "pyscipopt": "scip",
+    "matplotlib": "plot",
+    "hypothesis": "testing",
+    "scikit-learn": "learn",
+    "torch": "learn",
+    "openai": "llm",
+    "gymnasium": "gym",
+    "distributed": "cluster",
+    "pyarrow": "parquet",
+}
 """Packages that come with an extra."""
-PLAIN = ("numpy", "scipy", "networkx", "msgspec", "typer", "rich", "matplotlib", "hypothesis")
+PLAIN = (
+    *("numpy", "scipy", "networkx", "msgspec", "typer", "rich"),
+    *(name for name in OPTIONAL if name not in PROBES),
+)
 
 
 def report() -> list[Part]:
