@@ -178,22 +178,21 @@ def postpone(bound, at, state):
 @inlined
 def collect(order, rank, start, end, count, batch):
     """Write the positions of the batch given by class counts among the first `end` requests, ascending."""
-    chosen = np.empty(len(order), np.bool_)
+    chosen = np.empty(len(order), np.int64)
     for i in range(len(order)):
-        chosen[i] = False
+        chosen[i] = 0
     for k in range(len(count)):
         left = count[k]
         t = start[k]
         while left > 0:
-            if rank[t] < end:
-                chosen[order[rank[t]]] = True
-                left -= 1
+            takes = 1 if rank[t] < end else 0
+            chosen[order[rank[t]]] = takes
+            left -= takes
             t += 1
     size = 0
-    for i in range(len(order)):
-        if chosen[i]:
-            batch[size] = i
-            size += 1
+    for i in range(len(order)):  # no branch: which are chosen is hard to predict
+        batch[size] = i
+        size += chosen[i]
     return size
 
 
