@@ -25,7 +25,7 @@ from edgeopt.instances.program import Program
 from edgeopt.proof import Bins, ChoiceSplit, CountSplit, Fixings, Knapsacks, Leaf, ThresholdSplit
 from edgeopt.result import Termination
 from edgeopt.solvers.base import Control, Progress
-from edgeopt.solvers.pricebranch import solve
+from edgeopt.solvers.pricebranch import kernel, solve, tree
 from edgeopt.solvers.pricebranch.apart import Apart, apart
 from edgeopt.solvers.pricebranch.primal import feasible
 from edgeopt.solvers.pricebranch.space import space, whole
@@ -365,6 +365,31 @@ def test_same_seed_same_answer() -> None:
     first, second = (solve(_knapsack(30), Control(), vertex_limit=60) for _ in range(2))
     assert first.chosen.tolist() == second.chosen.tolist()
     assert first.effort == second.effort
+
+
+def test_an_ascent_in_small_pieces_ends_as_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    program = batching.program(generate(nodes=3, requests=60, regime="both", seed=3))
+    whole = solve(program, Control(), vertex_limit=5)
+    monkeypatch.setattr(tree, "CHUNK_WORK", 1)
+    pieces = solve(program, Control(), vertex_limit=5)
+    assert pieces.chosen.tolist() == whole.chosen.tolist()
+    assert (pieces.bound, pieces.effort) == (whole.bound, whole.effort)
+
+
+def test_an_ascent_stops_between_its_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tree, "CHUNK_WORK", 1)
+    control, calls = Control(), 0
+
+    def ascend(*arguments: Any) -> bool:
+        nonlocal calls
+        calls += 1
+        control.interrupted = True
+        return bool(kernel.ascend(*arguments))
+
+    monkeypatch.setattr(tree, "_ascend", ascend)
+    outcome = solve(batching.program(generate(nodes=3, requests=60, regime="both", seed=3)), control)
+    assert outcome.termination is Termination.INTERRUPTED
+    assert calls == 1
 
 
 @pytest.mark.parametrize("corner", ["no choices", "no capacity", "no profit"])

@@ -11,6 +11,8 @@ from edgeopt.solvers.pricebranch.simplex import price
 
 POOL = 6
 """Price vectors a bin that are kept from one step to the next."""
+# Slots of what the steps of an ascent rest on.
+BEST, GAP, STALL, STEP = range(4)
 
 
 @compiled
@@ -154,9 +156,11 @@ def explore(gain, weight, state, count, room, low, high, vectors, known, x):
 @kernel
 def ascend(
     profit, group, weight, state, first, levels, count, room, low, high, free,
-    pi, pools, target, gap, hope, steps, best_pi, best_pools, share, amount,
+    pi, pools, target, hope, until, best_pi, best_pools, share, amount, move, walk,
 ):  # fmt: skip
     """Lower the bound of a box by steps in the group prices (subgradients, Polyak's step length).
+
+    What the steps rest on outlives a call, so that they may be taken in several.
 
     Parameters
     ----------
@@ -168,29 +172,33 @@ def ascend(
         Price vectors to start from; changed.
     target : float
         Stop once the bound is not above this.
-    gap, hope : float
-        How far below the best bound the first steps aim; given up below `hope` times what the target asks.
-    steps : int
+    hope : float
+        The steps are given up once they aim at less than this share of what the target asks.
+    until : int
+        Number of the step before which to pause.
     best_pi, best_pools
         Receive the prices of the best bound.
     share : (L,) float64
         Receives how often a threshold was the largest, later steps counting more.
     amount : (K,) float64
         Receives the averaged fractional choices.
+    move : (G,) float64
+        Direction of the steps, 0 at first.
+    walk : (4,) float64
+        Best bound so far (infinite at first), how far below it the steps aim, steps without success, steps taken.
 
     Returns
     -------
-    (float, float)
-        Best bound, and the gap aimed at in the end.
+    bool
+        Whether further steps are of use.
     """
     bins, groups = len(first) - 1, len(pi)
     x = np.empty(len(profit))
     gain = np.empty(len(profit))
     slope = np.empty(groups)
-    move = np.zeros(groups)
-    best = np.inf
-    stall = 0
-    for step in range(steps):
+    best, gap, stall = walk[BEST], walk[GAP], int(walk[STALL])
+    useful = True
+    for step in range(int(walk[STEP]), until):
         total = 0.0
         for g in range(groups):
             slope[g] = 1.0
@@ -221,6 +229,7 @@ def ascend(
                     for r in range(pools.shape[2]):
                         best_pools[b, m, r] = pools[b, m, r]
             if best <= target:
+                useful = False
                 break
         else:
             stall += 1
@@ -228,6 +237,7 @@ def ascend(
             gap *= 0.6
             stall = 0
             if gap < max(1e-5, hope * (best - target)):
+                useful = False
                 break
             for g in range(groups):
                 pi[g] = best_pi[g]
@@ -241,10 +251,12 @@ def ascend(
                 move[g] = 0.0
             norm += move[g] * move[g]
         if norm < 1e-14:
+            useful = False
             break
         length = (total - max(best - gap, target - 1e-3)) / norm
         for g in range(groups):
             pi[g] -= length * move[g]
             if not free and pi[g] < 0.0:
                 pi[g] = 0.0
-    return best, gap
+    walk[BEST], walk[GAP], walk[STALL], walk[STEP] = best, gap, stall, until
+    return useful

@@ -28,13 +28,15 @@ from edgeopt.solvers.pricebranch.space import (
     whole,
 )
 
-_ascend: Callable[..., tuple[float, float]] = kernel.ascend
+_ascend: Callable[..., bool] = kernel.ascend
 
 MARGIN = 1e-6
 """A vertex is closed only if its float bound is this far below the next better whole value."""
 ROOT_STEPS = 1200
 ROOT_SLICE = 60
 STEPS = 60
+CHUNK_WORK = 200_000
+"""Choices times steps between two looks at the control."""
 HOPE = 0.15
 """Ascent at a vertex stops when its steps aim at less than this share of what is still missing."""
 
@@ -161,7 +163,7 @@ class Search:
             state = _Ascent(self.space, root)
             while not self.control.stop() and state.steps < ROOT_STEPS:
                 before = state.best
-                self.steps += state.go(self.space, root.box, self.target, ROOT_SLICE, 0.0)
+                self.steps += state.go(self.space, root.box, self.target, ROOT_SLICE, 0.0, self.control.stop)
                 state.keep(self.space, root)
                 self.hear()
                 root.share = state.share
@@ -254,7 +256,7 @@ class Search:
         """Bound a vertex by ascent in the prices."""
         assert vertex.box is not None
         state = _Ascent(self.space, vertex)
-        self.steps += state.go(self.space, vertex.box, self.target, STEPS, HOPE)
+        self.steps += state.go(self.space, vertex.box, self.target, STEPS, HOPE, self.control.stop)
         state.keep(self.space, vertex)
 
     def solve(self, vertex: Vertex) -> None:
@@ -388,13 +390,19 @@ class _Ascent:
         self.gap = max(0.5, 0.01 * abs(vertex.bound))
         self.steps = 0
 
-    def go(self, space: Space, box: Box, target: float, steps: int, hope: float) -> int:
+    def go(self, space: Space, box: Box, target: float, steps: int, hope: float, stop: Callable[[], bool]) -> int:
         """Some steps; afterwards the next ones start from the best prices."""
-        self.best, self.gap = _ascend(
-            space.profit, space.group, self.weight, box.state, space.first, space.levels, space.count, self.room,
-            box.low, box.high, space.program.exactly_one, self.pi, self.pools, target, self.gap, hope,
-            steps, self.best_pi, self.best_pools, self.share, self.amount,
-        )  # fmt: skip
+        move, walk = np.zeros(len(self.pi)), np.array([math.inf, self.gap, 0.0, 0.0])
+        chunk = max(1, CHUNK_WORK // max(1, len(space.profit)))
+        useful, until = True, 0
+        while useful and until < steps and not (until and stop()):
+            until = min(steps, until + chunk)
+            useful = _ascend(
+                space.profit, space.group, self.weight, box.state, space.first, space.levels, space.count, self.room,
+                box.low, box.high, space.program.exactly_one, self.pi, self.pools, target, hope,
+                until, self.best_pi, self.best_pools, self.share, self.amount, move, walk,
+            )  # fmt: skip
+        self.best, self.gap = float(walk[kernel.BEST]), float(walk[kernel.GAP])
         self.pi[:] = self.best_pi
         self.steps += steps
         return steps
