@@ -143,18 +143,63 @@ def test_the_slopes_of_the_evidence_never_fall_and_need_the_layers_of_the_pair()
     assert rows.min() >= 0
 
 
-def test_half_the_energy_of_a_quarter_takes_twice_the_time() -> None:
-    """One layer: 1 s at full speed, a quarter of its energy, so 2 s; download in the 1 s that is left."""
-    instance = SlideInstance(
-        "one", 1e6, Models.of([LayerTable.of("m", bits=[5 * 10**5], flop_per_sample=[10**9])]),
-        Users.of(deadline_s=[3.0], frequency_hz=1e9, energy_coefficient=1e-27, energy_j=0.25, spectral_efficiency=1.0),
-    )  # fmt: skip
-    shares = least_shares(instance.compiled)
+def one_layer(bits: int, deadline_s: float, energy_j: float, bandwidth_hz: float = 1e6) -> SlideInstance:
+    """A second of work and a joule at full speed, so 1 / t^2 joules in t seconds."""
+    table = LayerTable.of("m", bits=[bits], flop_per_sample=[10**9])
+    users = Users.of(
+        deadline_s=[deadline_s],
+        frequency_hz=1e9,
+        energy_coefficient=1e-27,
+        energy_j=energy_j,
+        spectral_efficiency=1.0,
+    )
+    return SlideInstance("one layer", bandwidth_hz, Models.of([table]), users)
+
+
+def test_a_quarter_of_the_energy_takes_twice_the_time() -> None:
+    """One layer: 1 s at full speed, 2 s at half of it; download in the 1 s that is left."""
+    shares = least_shares(one_layer(5 * 10**5, 3.0, 0.25).compiled)
     assert shares.low[0] <= 0.5 <= shares.high[0]
     assert shares.high[0] == pytest.approx(0.5, rel=1e-12)
     speeds = shares.speeds(np.array([0]))
     assert speeds is not None
     assert speeds[0] == pytest.approx(0.5, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("instance", "hulls"),
+    [
+        (one_layer(5 * 10**5, 3.0, 1.5), 0),  # full speed is within the budget
+        (one_layer(5 * 10**5, 3.0, 0.25), 3),  # a step of Newton's is exact here, the second says so; then one inside
+        (one_layer(5 * 10**5, 1000.0, 1.0001e-6, 1e9), 3),  # all but 50 ms of 1000 s are for computing
+        (one_layer(2 * 10**6, 3.0, 0.9), 1),  # with the whole band there is 1 s for computing, at too much energy
+        (one_layer(10**6, 3.0, 0.2), 1),  # 2 s would do at another budget
+        (one_layer(3 * 10**6, 3.0, 0.9), 0),  # not even full speed
+        (drawn(1, users=40), 118),  # some three for each user
+    ],
+)
+def test_a_few_hulls_are_enough(instance: SlideInstance, hulls: int) -> None:
+    """Each is a pass over the layers."""
+    assert least_shares(instance.compiled).hulls == hulls
+
+
+def test_the_bound_tells_where_the_whole_band_is_not_enough() -> None:
+    """2 s are left for computing with the whole band, which takes a quarter of a joule."""
+    shares = least_shares(one_layer(10**6, 3.0, 0.2).compiled)
+    assert shares.low[0] > 1
+    assert shares.high[0] == math.inf
+
+
+def test_floats_that_would_step_back_beyond_the_whole_band_leave_it_to_exact_numbers() -> None:
+    """The energy hardly depends on the share: the first layer is a bit, the one without work all the others."""
+    instance = SlideInstance(
+        "hardly",
+        1e14,
+        Models.of([LayerTable.of("m", bits=[1, 10**14], flop_per_sample=[10**9, 0])]),
+        Users.of(deadline_s=[2.0], frequency_hz=1e9, spectral_efficiency=1.0, energy_coefficient=1e-27, energy_j=0.5),
+    )
+    assert proved(instance.compiled) == 0
+    assert exact_share(instance.compiled.pair(0, 0)).high == Fraction(10**14 + 1, 2 * 10**14)
 
 
 def same(one: LeastShares, other: LeastShares) -> None:
@@ -272,15 +317,18 @@ def test_no_slack_at_all_leaves_no_small_lower_end() -> None:
     assert least_shares(instance.compiled).low[0] > 1
 
 
-def test_a_model_that_surely_needs_more_costs_no_hull() -> None:
-    small = LayerTable.of("a", bits=[1000, 1000], flop_per_sample=[10**6, 10**6])
+@pytest.mark.parametrize("energy_j", [0.001, 0.0016])
+def test_a_model_that_surely_needs_more_costs_no_hull(energy_j: float) -> None:
+    """With the larger budget the smaller model costs none either: full speed is within it."""
+    small = LayerTable.of("a", bits=[1000, 1000], flop_per_sample=[10**6, 5 * 10**5])
     large = LayerTable.of("b", bits=[8000, 8000], flop_per_sample=[10**6, 10**6])
     users = Users.of(
-        deadline_s=[0.01], frequency_hz=1e9, spectral_efficiency=1.0, energy_coefficient=1e-27, energy_j=0.001
+        deadline_s=[0.01], frequency_hz=1e9, spectral_efficiency=1.0, energy_coefficient=1e-27, energy_j=energy_j
     )
     alone = least_shares(SlideInstance("one", 1e7, Models.of([small]), users).compiled)
     both = least_shares(SlideInstance("two", 1e7, Models.of([small, large]), users).compiled)
-    assert alone.hulls == both.hulls > 0
+    assert alone.hulls == both.hulls
+    assert (alone.hulls == 0) == (energy_j == 0.0016)
     assert both.user_high[0] == alone.user_high[0]
 
 
@@ -411,18 +459,61 @@ def test_floats_decide_layers_without_work_or_bits(seed: int) -> None:
     assert bound > 10
 
 
+def plain(compiled: Any) -> Any:
+    """The function before it was compiled."""
+    return getattr(compiled, "py_func", compiled)
+
+
 @pytest.mark.parametrize(
     ("speed", "budget", "share", "fits"),
     [(0.7, 50.0, 1.0, True), (0.6, 50.0, 1.0, False), (0.7, 48.0, 1.0, False), (0.7, 50.0, 0.5, False)],
 )
 def test_speeds_are_held_against_deadline_and_budget(speed: float, budget: float, share: float, fits: bool) -> None:
     """100 ticks of work after 100 ticks of download with the whole band, 250 ticks until the deadline."""
-    compiled: Any = hull_kernel.fit_speeds
-    fit = getattr(compiled, "py_func", compiled)
     bits, work, overhead = np.array([10]), np.array([100]), np.array([0])
     vertex, speeds, out = np.array([1, 0]), np.array([np.nan, speed]), np.empty(1)
-    found = fit(bits, work, overhead, 0, 1, 250, 10.0, 1.0, budget, share, 1.0, 1, vertex, speeds, out)
+    found = plain(hull_kernel.fit_speeds)(
+        bits, work, overhead, 0, 1, 250, 10.0, 1.0, budget, share, 1.0, 1, vertex, speeds, out
+    )
     assert bool(found) == fits
+
+
+@pytest.fixture
+def plain_cubes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a function that is not compiled may call."""
+    monkeypatch.setattr(hull_kernel, "_cubes", plain(hull_kernel._cubes))
+
+
+@pytest.mark.usefixtures("plain_cubes")
+def test_speeds_do_not_fall_by_rounding() -> None:
+    """Twelve equal layers: the last vertices lie on a line but for rounding, where the speeds would rise and fall."""
+    bits, work = 10**7 * np.arange(1, 13), 10**8 * np.arange(12, 0, -1)
+    left, vertex = np.empty(14, dtype=np.int64), np.empty(14, dtype=np.int64)
+    bs, speed = np.empty(14), np.empty(14)
+    where = (0, 12, 786531573493, 202.3935799809069, 345.44204864459476, 30.20458414816147)
+    top, _, _ = plain(hull_kernel.minorant)(bits, work, np.zeros(12), *where, left, bs, vertex, speed)
+    assert top >= 3
+    assert (np.diff(speed[1 : top + 1]) <= 0).all()
+
+
+@pytest.mark.usefixtures("plain_cubes")
+def test_speeds_that_are_no_numbers_prove_nothing() -> None:
+    """Where no time is left for the last work, its speed is infinite, and the bound is infinite minus infinite."""
+    columns = np.array([10, 20]), np.array([200, 100]), np.array([0, 0])
+    vertex, speed = np.array([2, 1, 0]), np.array([0.0, np.inf, 0.3])
+    with np.errstate(invalid="ignore"):
+        bound = plain(hull_kernel.dual_bound)(*columns, 2, 250, 10.0, 1.0, 50.0, 1.0, 2, vertex, speed)
+    assert bound == 0.0
+
+
+def test_of_brackets_too_close_to_tell_the_largest_share_bounds() -> None:
+    """100 bits in no time at all, and 101 in 3 ticks, of deadlines of 10^15 ticks, which floats know to some 4."""
+    bits, work = np.array([100, 101]), np.array([10**15, 10**15 - 3])
+    for order in ([0, 1], [1, 0]):
+        low, high, tight = plain(hull_kernel.full_speed)(bits[order], work[order], np.zeros(2), 0, 2, 10**15, 1.0, 1.0)
+        assert tight == order.index(0)
+        assert low == pytest.approx(100 / (18 * 2.0**-52 * 1e15), rel=1e-9)
+        assert high == math.inf
 
 
 @pytest.mark.parametrize(
