@@ -6,7 +6,7 @@ to a relative 2^-160, and found exactly where it is a simple rational after all.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -76,10 +76,8 @@ def least_energy_slopes(pair: Pair, share: Fraction) -> list[Fraction]:
         work += pair.work[layer]
         later += pair.overhead[layer]
         u, b = work * pair.flop_ticks, pair.deadline - later - arrival[layer]
-        if u == points[-1][0]:
-            if b >= points[-1][1]:
-                continue
-            points.pop()
+        if u == points[-1][0] and b >= points[-1][1]:
+            continue  # without work of its own it must not be later than the layers after it
         while len(points) > 1 and _slope(points[-2], points[-1]) >= (b - points[-2][1]) / (u - points[-2][0]):
             points.pop()
         points.append((u, b, layer))
@@ -105,7 +103,6 @@ def _with_energy(pair: Pair, share: Fraction, evidence: Evidence) -> ExactShare:
     """Newton's steps from a share that needs too much energy, upwards."""
     budget = pair.energy
     assert budget is not None
-    step = Fraction(0)
     for _ in range(MOST_STEPS):
         slopes = _grid(least_energy_slopes(pair, share))
         spent, whole = pair.energy_used(slopes), _dual(pair, slopes)
@@ -116,16 +113,16 @@ def _with_energy(pair: Pair, share: Fraction, evidence: Evidence) -> ExactShare:
         bound = slope_bound(pair, scaled)
         if bound is None or bound > 1:
             return ExactShare(bound, Evidence("slopes", slopes=scaled), None)
-        if bound <= share:
-            step = Fraction(0)
-            break
         step = bound - share
-        share, evidence = _round_down(bound), Evidence("slopes", slopes=scaled)
+        if step > 0:
+            share, evidence = _round_down(bound), Evidence("slopes", slopes=scaled)
         if step <= share / 2**CLOSE_BITS:
             break
     least = evidence.bound(pair)
     assert least is not None
-    for guess in _guesses(evidence):
+    if evidence.slopes is not None:
+        width = Fraction(1, 2**CLOSE_BITS)  # the exact slopes may be the simple fractions next to those found
+        guess = tuple(simplest(z * (1 - width), z * (1 + width)) if z else z for z in map(Fraction, evidence.slopes))
         bound = slope_bound(pair, guess)
         if bound is not None and least <= bound <= 1:
             speeds = _speeds(least_energy_slopes(pair, bound))
@@ -143,15 +140,6 @@ def _with_energy(pair: Pair, share: Fraction, evidence: Evidence) -> ExactShare:
         if pair.energy_used(rounded) <= budget:
             return ExactShare(least, evidence, trial, _speeds(rounded))
     return ExactShare(least, evidence, None)
-
-
-def _guesses(evidence: Evidence) -> Iterator[tuple[Fraction, ...]]:
-    """Slopes that may be the exact ones: those found, and the simple fractions next to them."""
-    if evidence.slopes is not None:
-        found = [Fraction(slope) for slope in evidence.slopes]
-        yield tuple(found)
-        width = Fraction(1, 2**CLOSE_BITS)
-        yield tuple(simplest(z * (1 - width), z * (1 + width)) if z else z for z in found)
 
 
 def _dual(pair: Pair, slopes: Sequence[Fraction]) -> Fraction:
@@ -175,9 +163,8 @@ def _round_down(share: Fraction) -> Fraction:
 
 
 def _root(square: Fraction) -> Fraction:
-    """About the square root, to a relative 2^-256."""
-    shift = 2 * (GRID_BITS + max(0, square.denominator.bit_length() - square.numerator.bit_length()))
-    return Fraction(isqrt((square.numerator << shift) // square.denominator), 1 << (shift // 2))
+    """The square root, rounded down to a multiple of 2^-256."""
+    return Fraction(isqrt((square.numerator << 2 * GRID_BITS) // square.denominator), 1 << GRID_BITS)
 
 
 def simplest(low: Fraction, high: Fraction) -> Fraction:

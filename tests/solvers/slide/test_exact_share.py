@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from edgeopt.instances.slide import SlideInstance
 from edgeopt.instances.slide.pair import Pair
+from edgeopt.solvers.slide import exact_share as module
 from edgeopt.solvers.slide.exact_share import ExactShare, exact_share, least_energy_slopes, simplest
 from edgeopt.solvers.slide.proof import slope_bound
 from edgeopt.testing.profiles import few
@@ -48,6 +49,12 @@ def test_full_speed_waits_for_the_tight_layer() -> None:
     numbers = pair([1, 2], [4, 2], 10)
     closed(exact_share(numbers), Fraction(3, 8), numbers)
     assert exact_share(numbers).evidence.layer == 1
+
+
+def test_a_layer_that_is_there_at_once_may_compute_all_the_time() -> None:
+    """Without bits it waits for nothing; the other one has no work."""
+    numbers = pair([0, 1], [3, 0], 3)
+    closed(exact_share(numbers), Fraction(1, 3), numbers)
 
 
 def test_overheads_of_the_layer_and_the_later_ones_count() -> None:
@@ -135,6 +142,7 @@ def test_an_energy_that_stays_flat_up_to_the_least_share() -> None:
         (pair([0, 1], [3, 3], 5), "late"),
         (pair([9], [1], 5), "prefix"),
         (pair([1], [2], 5, 0), "slopes"),
+        (pair([4], [3], 7, 2), "slopes"),
         (pair([1], [2], 5, Fraction(1, 10)), "slopes"),
         (pair([1, 1], [0, 2], 5, 0), "slopes"),
         (pair([1], [2], 10**6, Fraction(1, 10**30)), "slopes"),
@@ -147,6 +155,22 @@ def test_what_no_share_serves_has_evidence(numbers: Pair, kind: str) -> None:
     bound = found.evidence.bound(numbers)
     assert bound == found.low
     assert bound is None or bound > 1
+
+
+def test_one_look_tells_that_the_whole_band_is_not_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """6 FLOP in 16 ms, at one speed, take 27/32; the bound is best there."""
+    looks = []
+
+    def slopes(pair: Pair, share: Fraction) -> list[Fraction]:
+        looks.append(share)
+        return least_energy_slopes(pair, share)
+
+    monkeypatch.setattr(module, "least_energy_slopes", slopes)
+    numbers = pair([4, 1], [3, 3], 22, Fraction(27, 32) - Fraction(1, 10**6), overhead=[1, 1])
+    found = exact_share(numbers)
+    assert found.high is None
+    assert found.low is None or found.low > 1
+    assert len(looks) == 2
 
 
 def test_layers_without_work_have_no_say_in_the_speeds() -> None:
