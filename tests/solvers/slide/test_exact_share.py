@@ -44,6 +44,24 @@ def closed(found: ExactShare, share: Fraction, of: Pair) -> None:
     assert of.allows(share, found.speed)
 
 
+@pytest.mark.parametrize(
+    ("numbers", "share", "speed", "allowed"),
+    [
+        (pair([2], [2], 4), Fraction(1), None, True),
+        (pair([2], [2], 4), Fraction(99, 100), None, False),
+        (pair([2], [2], 4), Fraction(1), [Fraction(1, 2)], False),  # no time for the download
+        (pair([2], [2], 8, Fraction(1, 2)), Fraction(1, 2), [Fraction(1, 2)], True),
+        (pair([2], [2], 8, Fraction(1, 2)), Fraction(1, 2), [Fraction(51, 100)], False),
+        (pair([2], [2], 8, 2), Fraction(1), None, True),
+        (pair([2], [2], 8, Fraction(199, 100)), Fraction(1), None, False),
+    ],
+)
+def test_what_a_share_and_speeds_allow(
+    numbers: Pair, share: Fraction, speed: list[Fraction] | None, allowed: bool
+) -> None:
+    assert numbers.allows(share, speed) == allowed
+
+
 def test_full_speed_waits_for_the_tight_layer() -> None:
     """The second layer is the tight one: 3 bits in 10 - 2 ms; the first alone would need 1 bit in 10 - 6 ms."""
     numbers = pair([1, 2], [4, 2], 10)
