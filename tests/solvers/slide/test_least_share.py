@@ -73,6 +73,7 @@ def test_without_an_energy_limit_it_is_the_closed_form(instance: SlideInstance) 
     compiled = instance.compiled
     shares = least_shares(compiled)
     assert shares.hulls == 0
+    assert shares.speeds(np.arange(len(shares.low))) is None
     for pair, user, model in pairs_of(compiled):
         share = compiled.pair(user, model).least_share()
         low, high = float(shares.low[pair]), float(shares.high[pair])
