@@ -122,9 +122,10 @@ def _with_energy(pair: Pair, share: Fraction, evidence: Evidence) -> ExactShare:
     assert least is not None
     if evidence.slopes is not None:
         width = Fraction(1, 2**CLOSE_BITS)  # the exact slopes may be the simple fractions next to those found
-        guess = tuple(simplest(z * (1 - width), z * (1 + width)) if z else z for z in map(Fraction, evidence.slopes))
+        found = [Fraction(slope) for slope in evidence.slopes]
+        guess = tuple(simplest(z * (1 - width), z * (1 + width)) if z else z for z in found)
         bound = slope_bound(pair, guess)
-        if bound is not None and least <= bound <= 1:
+        if bound is not None:
             speeds = _speeds(least_energy_slopes(pair, bound))
             if pair.energy_used(speeds) <= budget:
                 return ExactShare(bound, Evidence("slopes", slopes=guess), bound, speeds)

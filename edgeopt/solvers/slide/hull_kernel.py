@@ -86,10 +86,8 @@ def dual_bound(bits, work_left, overhead_left, end, deadline, tick, price, budge
         fixed += step * float(deadline - overhead_left[vertex[i]])
         fall += step * bits[vertex[i]] * tick
     doubt = (top + 20) * ULP
-    if not fall > 0.0:
-        return 0.0  # the bound does not fall with the share: left to exact arithmetic
     most = fixed - 1.5 * power + 0.5 * budget
-    most = (most + doubt * (fixed + 1.5 * power + 0.5 * budget)) / fall
+    most = (most + doubt * (fixed + 1.5 * power + 0.5 * budget)) / fall  # infinite where the share does not matter
     if not most > 0.0:
         return np.inf if most == most else 0.0
     return (1.0 - doubt) / (most * (1.0 + doubt))

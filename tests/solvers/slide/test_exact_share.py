@@ -161,6 +161,7 @@ def test_an_energy_that_stays_flat_up_to_the_least_share() -> None:
         (pair([9], [1], 5), "prefix"),
         (pair([1], [2], 5, 0), "slopes"),
         (pair([4], [3], 7, 2), "slopes"),
+        (pair([1, 1], [0, 2], 10, 0, overhead=[6, 0]), "slopes"),
         (pair([1], [2], 5, Fraction(1, 10)), "slopes"),
         (pair([1, 1], [0, 2], 5, 0), "slopes"),
         (pair([1], [2], 10**6, Fraction(1, 10**30)), "slopes"),
@@ -175,20 +176,44 @@ def test_what_no_share_serves_has_evidence(numbers: Pair, kind: str) -> None:
     assert bound is None or bound > 1
 
 
-def test_one_look_tells_that_the_whole_band_is_not_enough(monkeypatch: pytest.MonkeyPatch) -> None:
-    """6 FLOP in 16 ms, at one speed, take 27/32; the bound is best there."""
-    looks = []
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> list[Fraction]:
+    """Shares at which a minorant was computed."""
+    found: list[Fraction] = []
 
     def slopes(pair: Pair, share: Fraction) -> list[Fraction]:
-        looks.append(share)
+        found.append(share)
         return least_energy_slopes(pair, share)
 
     monkeypatch.setattr(module, "least_energy_slopes", slopes)
-    numbers = pair([4, 1], [3, 3], 22, Fraction(27, 32) - Fraction(1, 10**6), overhead=[1, 1])
-    found = exact_share(numbers)
+    return found
+
+
+def test_one_look_tells_that_the_whole_band_is_not_enough(looks: list[Fraction]) -> None:
+    """6 FLOP in 16 ms, at one speed, take 27/32; the bound is best there."""
+    found = exact_share(pair([4, 1], [3, 3], 22, Fraction(27, 32) - Fraction(1, 10**6), overhead=[1, 1]))
     assert found.high is None
     assert found.low is None or found.low > 1
     assert len(looks) == 2
+
+
+def test_an_irrational_share_takes_a_few_looks(looks: list[Fraction]) -> None:
+    """Each step doubles the digits: two speeds, of two layers each that arrive together."""
+    found = exact_share(pair([4, 0, 4, 0], [1, 2, 3, 1], 20, 3))
+    assert found.low is not None
+    assert found.high is not None
+    assert 0 < found.high - found.low < Fraction(1, 2**140)
+    assert 8 <= len(looks) <= 14
+
+
+def test_a_share_is_found_where_no_simple_fraction_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "simplest", lambda low, high: low)
+    numbers = pair([4, 1], [3, 3], 20, 3)
+    found = exact_share(numbers)
+    assert found.low is not None
+    assert found.high is not None
+    assert 0 < found.high - found.low < Fraction(1, 2**140)
+    assert numbers.allows(found.high, found.speed)
 
 
 def test_layers_without_work_have_no_say_in_the_speeds() -> None:

@@ -498,6 +498,29 @@ def test_speeds_do_not_fall_by_rounding() -> None:
 
 
 @pytest.mark.usefixtures("plain_cubes")
+def test_speeds_are_infinite_where_no_time_is_left() -> None:
+    """Ten ticks of download within five: no speed is enough, and a negative one would be taken for a low one."""
+    left, vertex, bs, speed = np.empty(3, dtype=np.int64), np.empty(3, dtype=np.int64), np.empty(3), np.empty(3)
+    with np.errstate(invalid="ignore"):
+        plain(hull_kernel.minorant)(
+            np.array([10]), np.array([7]), np.zeros(1), 0, 1, 5, 1.0, 1.0, 1.0, left, bs, vertex, speed
+        )
+    assert speed[1] == math.inf
+
+
+@pytest.mark.usefixtures("plain_cubes")
+@pytest.mark.parametrize(("budget", "bound"), [(98.0, math.inf), (101.0, 0.0)])
+def test_slopes_decide_where_the_share_does_not_matter(budget: float, bound: float) -> None:
+    """Nothing to download, and 100 ticks of work in 100: some share is enough iff the budget is."""
+    vertex, speed = np.array([1, 0]), np.array([np.nan, 1.0])
+    with np.errstate(divide="ignore"):
+        found = plain(hull_kernel.dual_bound)(
+            np.array([0]), np.array([100]), np.array([0]), 1, 100, 10.0, 1.0, budget, 1.0, 1, vertex, speed
+        )
+    assert found == bound
+
+
+@pytest.mark.usefixtures("plain_cubes")
 def test_speeds_that_are_no_numbers_prove_nothing() -> None:
     """Where no time is left for the last work, its speed is infinite, and the bound is infinite minus infinite."""
     columns = np.array([10, 20]), np.array([200, 100]), np.array([0, 0])
