@@ -188,10 +188,8 @@ def least_shares(
                     bits, work_left, overhead_left, begin, end, last, tick, price, x, left, bs, vertex, speed
                 )
                 back = 2.5 * spent / fall if fall > 0.0 else 0.0
-                if spent <= budget:
-                    found = True
-                    break
-                ahead = x - spent * (math.sqrt(spent / budget) - 1.0) / fall  # -inf without a fall or a budget
+                # without a fall or a budget it is infinite, where the budget is met without a fall no number
+                ahead = x - spent * (math.sqrt(spent / budget) - 1.0) / fall
                 scale = math.sqrt(budget / spent) if ahead >= 1.0 else spent / (spent + fall * (x - 1.0))
                 bound = dual_bound(
                     bits, work_left, overhead_left, end, last, tick, price, budget, scale, top, vertex, speed

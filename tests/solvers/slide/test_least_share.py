@@ -191,6 +191,28 @@ def test_the_bound_tells_where_the_whole_band_is_not_enough() -> None:
     assert shares.high[0] == math.inf
 
 
+def test_without_a_budget_nobody_who_computes_is_served() -> None:
+    shares = least_shares(one_layer(10**6, 3.0, 0.0).compiled)
+    assert shares.low[0] > 1
+    assert shares.high[0] == math.inf
+
+
+def test_an_energy_that_no_share_lowers_may_be_within_the_budget() -> None:
+    """Layers without bits take 8 ms at half speed whatever the share; what comes after them needs a third of it."""
+    instance = SlideInstance(
+        "flat",
+        1e6,
+        Models.of([LayerTable.of("m", bits=[0, 0, 1000, 1000], flop_per_sample=[10**6] * 4)]),
+        Users.of(
+            deadline_s=[0.008], frequency_hz=1e9, spectral_efficiency=1.0, energy_coefficient=1e-27, energy_j=0.0011
+        ),
+    )
+    exact = exact_share(instance.compiled.pair(0, 0))
+    assert proved(instance.compiled) == 1
+    assert exact.high is not None
+    assert least_shares(instance.compiled).high[0] == pytest.approx(float(exact.high), rel=1e-9)
+
+
 def test_floats_that_would_step_back_beyond_the_whole_band_leave_it_to_exact_numbers() -> None:
     """The energy hardly depends on the share: the first layer is a bit, the one without work all the others."""
     instance = SlideInstance(
