@@ -41,7 +41,9 @@ def test_fractions_are_added_exactly(shares: list[Fraction], off: int) -> None:
         assert fits_band(filling) == (off <= 0)
 
 
-@pytest.mark.parametrize(("shares", "count"), [([], 0), ([2.0], 0), ([0.1] * 12, 9), ([1 / 3] * 4, 3), ([0.0] * 5, 5)])
+@pytest.mark.parametrize(
+    ("shares", "count"), [([], 0), ([2.0], 0), ([0.1] * 12, 9), ([1 / 3] * 4, 3), ([1 / 9] * 10, 9), ([0.0] * 5, 5)]
+)
 def test_prefixes_by_hand(shares: list[float], count: int) -> None:
-    """A tenth is a bit more than 1/10 as a float, a third a bit less."""
+    """As floats a tenth is a bit more than 1/10, a third and a ninth a bit less, but nine ninths add up to more than 1."""
     assert longest_fitting_prefix(np.array(shares)) == count
