@@ -45,5 +45,5 @@ def test_fractions_are_added_exactly(shares: list[Fraction], off: int) -> None:
     ("shares", "count"), [([], 0), ([2.0], 0), ([0.1] * 12, 9), ([1 / 3] * 4, 3), ([1 / 9] * 10, 9), ([0.0] * 5, 5)]
 )
 def test_prefixes_by_hand(shares: list[float], count: int) -> None:
-    """As floats a tenth is a bit more than 1/10, a third and a ninth a bit less, but nine ninths add up to more than 1."""
+    """As floats a tenth is more than 1/10, a third and a ninth are less, and yet nine ninths add up to more than 1."""
     assert longest_fitting_prefix(np.array(shares)) == count
