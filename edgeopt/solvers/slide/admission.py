@@ -104,8 +104,7 @@ def wide(shares: LeastShares, limit: float = 1.0) -> NDArray[np.intp]:
     """Users that floats enclose widely, the widest first; of those that may need no more than a limit."""
     low, high = shares.user_low, shares.user_high
     users = np.flatnonzero((low <= limit) & (high > low * (1 + WIDE)))
-    width = np.where(high[users] < np.inf, high[users] - low[users], np.inf)
-    return users[np.argsort(-width, kind="stable")]
+    return users[np.argsort(low[users] - high[users], kind="stable")]
 
 
 def narrow(

@@ -216,17 +216,36 @@ def test_floats_enclose_anew_what_exact_numbers_have_decided() -> None:
         assert not edgeopt.violations(flat(deadline), result.solution)
 
 
-def test_shares_that_only_exact_numbers_know_fill_the_band_exactly() -> None:
+def choosy(instance: SlideInstance) -> SlideInstance:
     """Users may also take a model of twice the bits, and one that no share is enough for."""
-    instance = flat(0.008, flats=4, easy=0)
     twice = LayerTable.of("twice", bits=[0, 0, 0, 2000, 2000], flop_per_sample=[0] + [10**6] * 4)
-    late = LayerTable.of("late", bits=[0, 1], flop_per_sample=[8 * 10**6 + 1, 0])
-    instance = replace(instance, models=Models.of([twice, instance.models[0], late]))
+    late = LayerTable.of("late", bits=[0, 1], flop_per_sample=[10**9 + 1, 0])
+    return replace(instance, models=Models.of([twice, instance.models[0], late]))
+
+
+def test_shares_that_only_exact_numbers_know_fill_the_band_exactly() -> None:
+    """Of five users who need a third, the first is late by a tick."""
+    instance = choosy(flat(0.008, flats=5, easy=0))
+    deadline_s = instance.users.deadline_s.copy()
+    deadline_s[0] -= TICK_S
+    instance = replace(instance, users=replace(instance.users, deadline_s=deadline_s))
     result = edgeopt.solve(instance, "slide")
     assert result.closed
     assert result.solution.share == (Fraction(1, 3),) * 3
+    assert result.solution.user.tolist() == [1, 2, 3]
     assert result.solution.model.tolist() == [1, 1, 1]
     assert not edgeopt.violations(instance, result.solution)
+    assert edgeopt.certify(instance, result).evidence == "proved"
+
+
+def test_users_enclosed_anew_keep_to_the_model_that_they_need_least_of() -> None:
+    instance = choosy(flat(0.008, flats=4, share=0.3, easy=0))
+    result = edgeopt.solve(instance, "slide")
+    assert result.closed
+    assert isinstance(result.solution.share, np.ndarray)
+    assert result.solution.model.tolist() == [1, 1, 1]
+    assert not edgeopt.violations(instance, result.solution)
+    assert edgeopt.certify(instance, result).evidence == "proved"
 
 
 def test_exact_numbers_are_left_out_once_it_is_decided(monkeypatch: pytest.MonkeyPatch) -> None:
