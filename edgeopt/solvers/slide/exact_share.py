@@ -103,12 +103,12 @@ def _with_energy(pair: Pair, share: Fraction, evidence: Evidence) -> ExactShare:
     """Newton's steps from a share that needs too much energy, upwards."""
     budget = pair.energy
     assert budget is not None
+    if not budget:  # at a speed of all work in all time, the bound on the energy is above 0 whatever the share
+        slopes = [pair.energy_used() / pair.deadline] * len(pair)
+        return ExactShare(None, Evidence("slopes", slopes=tuple(slopes)), None)
     for _ in range(MOST_STEPS):
         slopes = _grid(least_energy_slopes(pair, share))
-        spent, whole = pair.energy_used(slopes), _dual(pair, slopes)
-        # scaled to spend the budget where the bound meets it; if the whole band is not enough, to be best there
-        hopeless = spent**3 > budget * whole**2
-        scale = spent / whole if hopeless else _root(budget / spent)
+        scale = _root(budget / pair.energy_used(slopes))  # to spend the budget where the bound meets it
         scaled = tuple(_grid([slope * scale for slope in slopes]))
         bound = slope_bound(pair, scaled)
         if bound is None or bound > 1:
@@ -141,15 +141,6 @@ def _with_energy(pair: Pair, share: Fraction, evidence: Evidence) -> ExactShare:
         if pair.energy_used(rounded) <= budget:
             return ExactShare(least, evidence, trial, _speeds(rounded))
     return ExactShare(least, evidence, None)
-
-
-def _dual(pair: Pair, slopes: Sequence[Fraction]) -> Fraction:
-    """``Q(1) = sum_l (s_l^3 - s_{l-1}^3) b_l``; ``b_l`` is the time for the work from `l` on with the whole band."""
-    total, before, later = Fraction(0), Fraction(0), sum(pair.overhead)
-    for slope, arrival, overhead in zip(slopes, pair.download_ticks(Fraction(1)), pair.overhead, strict=True):
-        total += (slope**3 - before**3) * (pair.deadline - later - arrival)
-        before, later = slope, later - overhead
-    return total
 
 
 def _grid(speeds: Sequence[Fraction]) -> list[Fraction]:

@@ -105,6 +105,12 @@ def test_a_common_speed_is_found_as_the_fraction_it_is(speed: Fraction) -> None:
     assert found.speed == (speed, speed)
 
 
+def test_a_share_of_exactly_the_band_is_one() -> None:
+    """3 FLOP at half speed take 6 of 10 ms."""
+    numbers = pair([4], [3], 10, Fraction(3, 4))
+    closed(exact_share(numbers), Fraction(1), numbers)
+
+
 ODD = {"rate": Fraction(2**53 - 111, 2**40), "flop_ticks": Fraction(2**53 - 1, 2**24)}
 """Scalars with as many digits as compiled ones have."""
 
@@ -190,7 +196,7 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[Fraction]:
 
 
 def test_one_look_tells_that_the_whole_band_is_not_enough(looks: list[Fraction]) -> None:
-    """6 FLOP in 16 ms, at one speed, take 27/32; the bound is best there."""
+    """6 FLOP in 16 ms, at one speed, take 27/32."""
     found = exact_share(pair([4, 1], [3, 3], 22, Fraction(27, 32) - Fraction(1, 10**6), overhead=[1, 1]))
     assert found.high is None
     assert found.low is None or found.low > 1
