@@ -103,6 +103,15 @@ def test_users_take_the_least_of_their_models(instance: SlideInstance) -> None:
             assert pair == NO_PAIR
 
 
+def test_as_many_pairs_as_users_need_not_be_one_each() -> None:
+    tables = [LayerTable.of(name, bits=[bits], flop_per_sample=[0]) for name, bits in (("a", 2000), ("b", 1000))]
+    users = Users.of(deadline_s=[1.0, 1.0], frequency_hz=1e9, spectral_efficiency=1.0, models=[[], ["a", "b"]])
+    shares = least_shares(SlideInstance("two or none", 1e4, Models.of(tables), users).compiled)
+    assert shares.user_low[0] == shares.user_high[0] == math.inf
+    assert shares.user_high[1] == pytest.approx(0.1, rel=1e-12)
+    assert shares.user_pair.tolist() == [NO_PAIR, 1]
+
+
 def drawn(seed: int, users: int = 12, layers: int = 6) -> SlideInstance:
     return edgeopt.generate("slide", seed=seed, users=users, layers=layers, energy_budget=(0.02, 0.9), bandwidth_hz=2e8)
 
@@ -480,6 +489,7 @@ def test_floats_decide_layers_without_work_or_bits(seed: int) -> None:
         assert high <= low * (1 + 1e-9)
         bound += not math.isnan(shares.tangent[pair])
     assert bound > 10
+    assert proved(instance.compiled) > 40
 
 
 def plain(compiled: Any) -> Any:
@@ -488,12 +498,20 @@ def plain(compiled: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("speed", "budget", "share", "fits"),
-    [(0.7, 50.0, 1.0, True), (0.6, 50.0, 1.0, False), (0.7, 48.0, 1.0, False), (0.7, 50.0, 0.5, False)],
+    ("speed", "budget", "share", "cost", "fits"),
+    [
+        (0.7, 50.0, 1.0, 7, True),
+        (0.7, 50.0, 1.0, 8, False),
+        (0.6, 50.0, 1.0, 0, False),
+        (0.7, 48.0, 1.0, 0, False),
+        (0.7, 50.0, 0.5, 0, False),
+    ],
 )
-def test_speeds_are_held_against_deadline_and_budget(speed: float, budget: float, share: float, fits: bool) -> None:
-    """100 ticks of work after 100 ticks of download with the whole band, 250 ticks until the deadline."""
-    bits, work, overhead = np.array([10]), np.array([100]), np.array([0])
+def test_speeds_are_held_against_deadline_and_budget(
+    speed: float, budget: float, share: float, cost: int, fits: bool
+) -> None:
+    """100 ticks of work after 100 ticks of download with the whole band, in 250 ticks but for a fixed cost."""
+    bits, work, overhead = np.array([10]), np.array([100]), np.array([cost])
     vertex, speeds, out = np.array([1, 0]), np.array([np.nan, speed]), np.empty(1)
     found = plain(hull_kernel.fit_speeds)(
         bits, work, overhead, 0, 1, 250, 10.0, 1.0, budget, share, 1.0, 1, vertex, speeds, out
