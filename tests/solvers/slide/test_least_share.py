@@ -103,6 +103,21 @@ def test_users_take_the_least_of_their_models(instance: SlideInstance) -> None:
             assert pair == NO_PAIR
 
 
+def test_full_speed_is_one_beside_slower_speeds() -> None:
+    compiled = drawn(1, users=40).compiled
+    energy = compiled.energy.copy()
+    energy[::3] = math.inf
+    shares = least_shares(replace(compiled, energy=energy))
+    served = np.flatnonzero(shares.high < math.inf)
+    full = np.isnan(shares.inside[served])
+    assert 0 < full.sum() < len(served)
+    found = shares.speeds(served)
+    assert found is not None
+    rows = found.reshape(len(served), 6)
+    assert (rows[full] == 1).all()
+    assert (rows[~full].min(axis=1) < 1).all()
+
+
 def test_as_many_pairs_as_users_need_not_be_one_each() -> None:
     tables = [LayerTable.of(name, bits=[bits], flop_per_sample=[0]) for name, bits in (("a", 2000), ("b", 1000))]
     users = Users.of(deadline_s=[1.0, 1.0], frequency_hz=1e9, spectral_efficiency=1.0, models=[[], ["a", "b"]])
