@@ -15,6 +15,16 @@ import edgeopt
 LARGE = 200
 """Above so many users, or with tables of their own, a file is packed."""
 LANGUAGE = {"model": ["gpt2", "bloom-560m", "qwen2.5-0.5b"], "bits_per_parameter": 4.0, "deadline_s": (5, 20)}
+CAST: dict[str, Any] = {
+    "users": 40,
+    "bandwidth_hz": 3e7,
+    "model": ["mobilenet_v2", "vit_b_32"],
+    "deadline_s": (0.3, 3.0),
+    "batch": (1, 1),
+    "energy": False,
+    "seed": 18,
+}
+"""Users of two models: with several broadcasts of one model one user more is served than with one."""
 
 
 def library() -> Iterator[tuple[str, dict[str, Any]]]:
@@ -31,6 +41,11 @@ def library() -> Iterator[tuple[str, dict[str, Any]]]:
     yield "slide-even-split-15", {"users": 15, "corner": "even-split", "seed": 10}
     yield "slide-energy-tight-40", {"users": 40, "corner": "energy-tight", "seed": 11}
     yield "slide-infeasible-users-40", {"users": 40, "corner": "infeasible-users", "seed": 12}
+    yield "slide-weighted-40", {"variant": "weighted", "users": 40, "bandwidth_hz": 3e7, "seed": 17}
+    yield "slide-concave-40", {"variant": "concave", "users": 40, "bandwidth_hz": 5e7, "seed": 17}
+    yield "slide-multicast-40", {"variant": "multicast", **CAST}
+    yield "slide-multicast-many-40", {"variant": "multicast-many", **CAST}
+    yield "slide-time-varying-20", {"variant": "time-varying", "users": 20, "bandwidth_hz": 3e7, "seed": 17}
 
 
 def main(directory: Path) -> None:

@@ -162,7 +162,7 @@ def refresh(
     made = _proved(instance, found, file, time_limit)
     if made is None:
         return old
-    best = made if stored is None else better_of(made, stored)
+    best = made if stored is None else better_of(made, stored, sense_of(instance))
     if best is stored:
         return old
     entry = Entry(
@@ -178,16 +178,16 @@ def refresh(
         digest=instance.digest,
     )
     if old is not None and stored is None:  # numbers are all that is left of the old one
-        return _beside(entry, old, best, directory, most_bytes)
+        return _beside(entry, old, best, sense_of(instance), directory, most_bytes)
     size = _store(best, directory / entry.certificate, most_bytes)
     if size <= most_bytes:
         return entry
     return old or replace(entry, certificate="", note=_too_large(entry, size))
 
 
-def better_of(new: Certificate, old: Certificate) -> Certificate:
+def better_of(new: Certificate, old: Certificate, sense: str) -> Certificate:
     """The old certificate if the new one is nowhere better; else the better value with the better bound of the two."""
-    sign = 1 if new.content["program"]["sense"] == "max" else -1
+    sign = 1 if sense == "max" else -1
     if not _above(new.value, old.value, sign) and not _tighter(new.bound, old.bound, sign):
         return old
     solved = old if _above(old.value, new.value, sign) else new
@@ -277,9 +277,9 @@ def _proved(instance: Instance, found: Sequence[Result], file: Path, time_limit:
     return prove(instance, found[best], others, control, feasible=values[best] is not None, file=file)[0]
 
 
-def _beside(entry: Entry, old: Entry, best: Certificate, directory: Path, most_bytes: int) -> Entry:
+def _beside(entry: Entry, old: Entry, best: Certificate, sense: str, directory: Path, most_bytes: int) -> Entry:
     """The better numbers of two, where the old ones have no certificate to show."""
-    sign = 1 if best.content["program"]["sense"] == "max" else -1
+    sign = 1 if sense == "max" else -1
     if not _above(old.value, entry.value, sign) and not _tighter(old.bound, entry.bound, sign):
         size = _store(best, directory / entry.certificate, most_bytes)
         if size <= most_bytes:

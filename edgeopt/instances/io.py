@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
+from msgspec import inspect as types
 
 from edgeopt.errors import InstanceError, UnknownNameError
 from edgeopt.instances.base import Instance, TextFormat, problem, problem_names
@@ -42,6 +43,10 @@ UNITS = {
 """Unit by the ending of a field's name."""
 NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What msgspec raises for bytes that are no JSON, text that is not UTF-8, and endless nesting."""
+NO_NUMBER = re.compile(r'"(?:[^"\\]|\\.)*"|NaN|-?Infinity')
+"""What Python writes as numbers and JSON has not; texts are matched to be passed over."""
+STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
+"""A step of a path: a key or an index."""
 
 
 def read(path: str | os.PathLike[str], *, format: str | None = None, **options: Any) -> Any:
@@ -180,7 +185,7 @@ def decode_json(data: bytes, kind: type[T], where: str) -> T:
     try:
         content = msgspec.json.decode(data, type=kind)
     except msgspec.ValidationError as error:
-        raise InstanceError(f"{where}: {_explain(str(error), data)}") from error
+        raise InstanceError(f"{where}: {_explain(str(error), data, kind)}") from error
     except NOT_JSON as error:
         raise InstanceError(f"{where}: not valid JSON: {_json_place(data, error)}") from error
     version, newest = getattr(content, "version", 1), 1
@@ -216,6 +221,11 @@ def _json_place(data: bytes, error: Exception) -> str:
     """Line and column where JSON breaks, from the standard library's parser, which knows."""
     try:
         json.loads(data)
+        text = data.decode()
+        for word in NO_NUMBER.finditer(text):
+            if not word[0].startswith('"'):
+                line, column = text.count("\n", 0, word.start()) + 1, word.start() - text.rfind("\n", 0, word.start())
+                return f"{word[0]} at line {line}, column {column}; give a finite number or leave the field out"
     except json.JSONDecodeError as place:
         return f"{place.msg} at line {place.lineno}, column {place.colno}"
     except UnicodeDecodeError as place:
@@ -227,15 +237,16 @@ def _json_place(data: bytes, error: Exception) -> str:
     return str(error)
 
 
-def _explain(text: str, data: bytes) -> str:
+def _explain(text: str, data: bytes, kind: type[Any]) -> str:
     """A msgspec message ``... - at `$.nodes[0].x``` as ``nodes[0].x = value (unit): ...``."""
     message, _, path = text.partition(" - at `$")
     path = path.rstrip("`").lstrip(".")
+    message += _allowed(message, kind, path)
     if not path:
         return message
     try:
         value: Any = json.loads(data)
-        for key, index in re.findall(r"([^.\[\]]+)|\[(\d+)\]", path):
+        for key, index in STEP.findall(path):
             value = value[key] if key else value[int(index)]
     except (KeyError, IndexError, TypeError, ValueError, RecursionError):  # the last two: more than Python reads
         return f"{path}: {message}"
@@ -243,6 +254,32 @@ def _explain(text: str, data: bytes) -> str:
     if isinstance(value, dict):
         return f"{path}: {message}"
     return f"{path} = {shown if len(shown) <= 60 else shown[:57] + '...'}{_unit(path)}: {message}"
+
+
+def _allowed(message: str, kind: type[Any], path: str) -> str:
+    """What msgspec leaves out: the fields of an object with an unknown one, and the values of a choice."""
+    known = _flat([types.type_info(kind)])
+    for key, index in STEP.findall(path):
+        if index:
+            known = _flat([item.item_type for item in known if isinstance(item, types.CollectionType)])
+        else:
+            structs = [item for item in known if isinstance(item, types.StructType)]
+            known = _flat([field.type for item in structs for field in item.fields if field.encode_name == key])
+    for item in known:
+        if isinstance(item, types.StructType) and "unknown field" in message:
+            return f"; its fields are {', '.join(field.encode_name for field in item.fields)}"
+        if isinstance(item, types.LiteralType) and "enum" in message:
+            return f"; must be one of {', '.join(map(str, item.values))}"
+    return ""
+
+
+def _flat(kinds: Sequence[types.Type]) -> list[types.Type]:
+    """The kinds without descriptions, each of several in its own place."""
+    found: list[types.Type] = []
+    for kind in kinds:
+        inner = kind.type if isinstance(kind, types.Metadata) else kind
+        found += _flat(inner.types) if isinstance(inner, types.UnionType) else [inner]
+    return found
 
 
 def _unit(path: str) -> str:

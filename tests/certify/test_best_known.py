@@ -95,6 +95,15 @@ def test_a_worse_answer_changes_nothing_and_a_better_one_does(library: Path, stu
     assert refresh(library, "--solver", "half", "--force")[key] == closed
 
 
+def test_a_problem_whose_program_names_no_sense_improves_too(tmp_path: Path) -> None:
+    eo.write(eo.generate("slide", seed=2, users=60), tmp_path / "slide.json")
+    poor = refresh(tmp_path, "--solver", "random-admission")["slide.json"]
+    best = refresh(tmp_path)["slide.json"]
+    assert poor.value < best.value == best.bound <= poor.bound
+    assert read_certificate(tmp_path / best.certificate).value == best.value
+    assert refresh(tmp_path, "--force")["slide.json"] == best
+
+
 def test_a_solver_starts_from_the_best_that_is_there(library: Path, stub: Any) -> None:
     seen = []
 
@@ -146,11 +155,11 @@ def test_the_better_value_goes_with_the_better_bound(monkeypatch: pytest.MonkeyP
     loose = certificate(instance, solved)
     assert loose.bound > good.bound
     for new, old in ((loose, poor), (poor, loose)):
-        both = better_of(new, old)
+        both = better_of(new, old, instance.sense)
         assert (both.value, both.bound) == (good.value, good.bound)
         both.verify()
-    assert better_of(loose, good) is good
-    assert better_of(good, loose) is good
+    assert better_of(loose, good, instance.sense) is good
+    assert better_of(good, loose, instance.sense) is good
     with pytest.raises(InstanceError):  # a proof of another instance
         recombined(good, smaller)
 

@@ -41,10 +41,8 @@ def exact_sum(values: Sequence[Fraction]) -> Fraction:
 
 def longest_fitting_prefix(shares: np.ndarray[tuple[int], np.dtype[np.float64]]) -> int:
     """Largest ``n`` such that the first ``n`` shares, none negative, fit into the band, exactly."""
-    if not len(shares):
-        return 0
     found = int(np.searchsorted(np.cumsum(shares), 1.0, side="right"))
-    while found and not fits_band(shares[:found]):
+    while not fits_band(shares[:found]):
         found -= 1
     while found < len(shares) and fits_band(shares[: found + 1]):
         found += 1

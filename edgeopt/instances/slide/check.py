@@ -18,7 +18,7 @@ from edgeopt.instances.base import Violation
 from edgeopt.instances.slide.allocation import Allocation
 from edgeopt.instances.slide.instance import SlideInstance
 from edgeopt.instances.slide.multicast import broadcast_shares, worst_channels
-from edgeopt.instances.slide.time_varying import DIGITS, Download, edf_violations, require_no_energy
+from edgeopt.instances.slide.time_varying import DIGITS, Download, edf_violations
 
 _CHECKED = ("plain", "weighted", "multicast", "multicast-many", "time-varying", "concave")
 
@@ -84,8 +84,6 @@ def violations(instance: SlideInstance, solution: Allocation) -> list[Violation]
     """
     if instance.variant not in _CHECKED:
         raise AssumptionError(f"the check knows the variants {', '.join(_CHECKED)}, not {instance.variant}")
-    if instance.variant == "time-varying":
-        require_no_energy(instance)
     served = [int(user) for user in solution.user]
     chosen = [int(model) for model in solution.model]
     group = chosen if solution.broadcast is None else [int(index) for index in solution.broadcast]

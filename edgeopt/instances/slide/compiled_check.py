@@ -21,7 +21,6 @@ from edgeopt.instances.slide.concave import allows, linear_rates
 from edgeopt.instances.slide.edf import demand, overloaded
 from edgeopt.instances.slide.instance import MULTICAST, FloatArray, SlideInstance
 from edgeopt.instances.slide.pair import TICKS_PER_S
-from edgeopt.instances.slide.time_varying import require_no_energy
 
 _CHECKED = ("plain", "weighted", "multicast", "multicast-many", "time-varying", "concave")
 _ROUNDING = 2.0**-52
@@ -51,7 +50,6 @@ def compiled_violations(instance: SlideInstance, solution: Allocation) -> list[V
         where = f"user {instance.users.id[user[place]]}"
         found.append(Violation("accepted model", where, instance.models.name[model[place]], "the models it may take"))
     if instance.variant == "time-varying":
-        require_no_energy(instance)
         return found + _edf_violations(instance, solution)
     rate, shares = compiled.rate[user], solution.share
     if instance.variant == "concave":

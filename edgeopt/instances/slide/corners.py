@@ -63,7 +63,8 @@ def _infeasible_users(instance: SlideInstance) -> SlideInstance:
     budget = instance.users.energy_j.copy()
     deadline[::4] = 1e-6
     gain[1::4] = 1e-30
-    budget[2::4] = 0.0
+    if instance.variant != "time-varying":  # takes no budgets
+        budget[2::4] = 0.0
     return with_columns(instance, deadline_s=deadline, gain=gain, energy_j=budget)
 
 

@@ -142,8 +142,7 @@ def generate(
         drawn = with_columns(drawn, weight=weights)
     if energy or (energy is None and not timed):
         drawn = with_columns(drawn, energy_j=_rounded(parts * full_speed_energy(drawn)))
-    changed = CORNERS[corner](drawn) if corner else drawn
-    return with_columns(changed, energy_j=np.full(len(changed.users), np.inf)) if timed else changed
+    return CORNERS[corner](drawn) if corner else drawn
 
 
 def _require(good: bool, text: str) -> None:

@@ -143,9 +143,11 @@ class Models:
         Raises
         ------
         InstanceError
-            If the columns of a table differ in length.
+            If a table has no layers, or its columns differ in length.
         """
         for index, table in enumerate(tables):
+            if not len(table):
+                raise InstanceError(f"models[{index}].bits = []: must hold at least one layer")
             for field in ("flop_per_sample", "overhead_s"):
                 found = len(getattr(table, field))
                 if found != len(table):

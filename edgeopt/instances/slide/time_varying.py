@@ -17,9 +17,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import accumulate
 
-from edgeopt.errors import AssumptionError, EdgeoptError
+from edgeopt.errors import EdgeoptError
 from edgeopt.instances.base import Violation
-from edgeopt.instances.slide.instance import SlideInstance
 
 DIGITS = (60, 120, 240, 480, 960, 1920, 3840)
 """Digits of logarithms in rates, tried one after another until an inequality is decided."""
@@ -44,22 +43,6 @@ class Download:
         """The download for layers of these sizes (bit) and computing times (s)."""
         left = list(accumulate(reversed(times)))[::-1]
         return cls(user, where, list(accumulate(bits)), [deadline - rest for rest in left], share)
-
-
-def require_no_energy(instance: SlideInstance) -> None:
-    """Refuse energy budgets: with them the due times are decisions, and feasibility is a convex program.
-
-    Raises
-    ------
-    AssumptionError
-        Naming the first user that has one.
-    """
-    for user, budget in enumerate(instance.users.energy_j.tolist()):
-        if budget != float("inf"):
-            raise AssumptionError(
-                f"users[{user}].energy_j = {budget} (J): the variant time-varying takes no energy budgets; "
-                "leave energy_j out"
-            )
 
 
 def edf_violations(

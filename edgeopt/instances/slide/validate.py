@@ -40,6 +40,8 @@ def validate(instance: SlideInstance) -> None:
     _validate_models(instance.models)
     _validate_users(instance.users, instance.models)
     _validate_channels(instance)
+    if instance.variant == "time-varying":
+        _validate_no_energy(instance.users)
 
 
 def fail(where: str, value: object, mend: str) -> InstanceError:
@@ -152,6 +154,14 @@ def _validate_users(users: Users, models: Models) -> None:
                 where = f"users[{row[0]}].models" if len(row) else f"accept_sets[{position}]"
                 shown = ", ".join(models.name[:20]) + (", ..." if len(known) > 20 else "")
                 raise fail(where, name, f"no such model; there are: {shown}")
+
+
+def _validate_no_energy(users: Users) -> None:
+    """With budgets the due times were decisions, and whether users fit a convex program."""
+    limited = np.flatnonzero(~np.isposinf(users.energy_j))
+    if len(limited):
+        mend = "(J): the variant time-varying takes no energy budgets; leave energy_j out"
+        raise InstanceError(f"users[{limited[0]}].energy_j = {users.energy_j[limited[0]].item()} {mend}")
 
 
 def _validate_channels(instance: SlideInstance) -> None:

@@ -53,26 +53,32 @@ def variables(pair: ScaledPair) -> PairVariables:
     )
 
 
-def constraints(own: PairVariables, x: Any, room: float = 1.0) -> list[Any]:
+SLACK = 1e-7
+"""By this part more of band, deadline and energy budget are lent in the mixed-integer model. What uses all of them is
+then well inside, and no tolerance of a solver loses it, so that its bound is one for the problem too."""
+
+
+def constraints(own: PairVariables, x: Any, room: float = 1.0, slack: float = 0.0) -> list[Any]:
     """Everything that a pair must satisfy by itself if ``x`` is 1, within this part of its deadline."""
-    return [*_share(own, x), *_recursion(own, x, room), *_speed(own, x), *_energy(own, x)]
+    lent = (1 + slack) * x
+    return [*_share(own, x, lent), *_recursion(own, x, room * lent), *_speed(own, x), *_energy(own, lent)]
 
 
-def _share(own: PairVariables, x: Any) -> list[Any]:
-    """``v eta >= x^2`` and ``y <= x``."""
+def _share(own: PairVariables, x: Any, most: Any) -> list[Any]:
+    """``v eta >= x^2`` and ``y <= most``."""
     eta, v = own.stretch, own.download
-    return [cp.SOC(eta + v, cp.hstack([2 * x, eta - v])), eta >= x, own.pair.need * eta <= x, v <= x]
+    return [cp.SOC(eta + v, cp.hstack([2 * x, eta - v])), eta >= x, own.pair.need * eta <= most, v <= x]
 
 
-def _recursion(own: PairVariables, x: Any, room: float) -> list[Any]:
-    """``t_l >= part_l v + T_l``, ``t_l >= t_{l-1} + T_l``, ``t_L <= room x``; ``T_l = V_l x + w_l delta_l``."""
+def _recursion(own: PairVariables, x: Any, room: Any) -> list[Any]:
+    """``t_l >= part_l v + T_l``, ``t_l >= t_{l-1} + T_l``, ``t_L <= room``; ``T_l = V_l x + w_l delta_l``."""
     pair, t = own.pair, own.finish
     time = pair.overhead * x
     if len(own.busy):
         work = np.zeros((len(pair), len(own.busy)))
         work[own.busy, np.arange(len(own.busy))] = pair.work[own.busy]
         time = time + work @ own.slowing
-    rows = [t >= pair.part * own.download + time, t[len(pair) - 1] <= room * x]
+    rows = [t >= pair.part * own.download + time, t[len(pair) - 1] <= room]
     return rows if len(pair) == 1 else [*rows, t[1:] >= t[:-1] + time[1:]]
 
 
@@ -85,11 +91,11 @@ def _speed(own: PairVariables, x: Any) -> list[Any]:
     return [cp.SOC(delta + z, cp.vstack([twice, cp.reshape(delta - z, (1, len(own.busy)), order="C")])), z <= x]
 
 
-def _energy(own: PairVariables, x: Any) -> list[Any]:
-    """``sum_l (w_l / G) z_l^2 <= x^2``."""
+def _energy(own: PairVariables, most: Any) -> list[Any]:
+    """``sum_l (w_l / G) z_l^2 <= most^2``."""
     if own.pair.drain is None:
         return []
-    return [cp.SOC(x, cp.multiply(np.sqrt(own.pair.drain[own.busy]), own.speed))]
+    return [cp.SOC(most, cp.multiply(np.sqrt(own.pair.drain[own.busy]), own.speed))]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,20 +117,20 @@ class JointCone:
 
 
 def joint_cone(instance: SlideInstance) -> JointCone | None:
-    """The mixed-integer model, ``sum weight x`` to be maximised; None if no pair can be served at all."""
+    """The mixed-integer model, ``sum weight x`` to be maximised, with `SLACK`; None if no pair can be served at all."""
     pairs = [variables(pair) for pair in scaled_pairs(instance)]
     if not pairs:
         return None
     x = cp.Variable(len(pairs), boolean=True)
     worth = weights(instance)
     band = sum(own.pair.need * own.stretch for own in pairs)
-    rows = [band <= 1]
+    rows = [band <= 1 + SLACK]
     rows += [
         sum(x[place] for place, own in enumerate(pairs) if own.pair.user == user) <= 1
         for user in sorted({own.pair.user for own in pairs})
     ]
     for place, own in enumerate(pairs):
-        rows += constraints(own, x[place])
+        rows += constraints(own, x[place], slack=SLACK)
     value = cp.Maximize(sum(worth[own.pair.user] * x[place] for place, own in enumerate(pairs)))
     return JointCone(cp.Problem(value, rows), pairs, x)
 

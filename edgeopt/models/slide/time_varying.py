@@ -14,7 +14,6 @@ from edgeopt.errors import AssumptionError
 from edgeopt.instances.slide.allocation import Allocation
 from edgeopt.instances.slide.edf import Demand, demand, overloaded
 from edgeopt.instances.slide.instance import SlideInstance
-from edgeopt.instances.slide.time_varying import require_no_energy
 from edgeopt.models.base import Cut, FloatArray
 from edgeopt.models.slide.serve import float_above
 
@@ -72,7 +71,7 @@ class TimeVaryingFormulation:
     Raises
     ------
     AssumptionError
-        If the variant is not ``time-varying``, or a user has an energy budget.
+        If the variant is not ``time-varying``.
     """
 
     def __init__(self, instance: SlideInstance) -> None:
@@ -80,7 +79,6 @@ class TimeVaryingFormulation:
             raise AssumptionError(
                 f"the form time-varying knows that variant alone, {instance.name} is {instance.variant}"
             )
-        require_no_energy(instance)
         self.instance = instance
         self.options: list[Option] = []
         for user in range(len(instance.users)):

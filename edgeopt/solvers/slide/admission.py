@@ -15,7 +15,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeopt.instances.slide.allocation import EMPTY, Allocation
+from edgeopt.instances.slide.allocation import Allocation
 from edgeopt.instances.slide.band import POINT_BITS, exact_sum, fits_band, longest_fitting_prefix
 from edgeopt.instances.slide.instance import FloatArray
 from edgeopt.instances.slide.pair import Pair
@@ -28,7 +28,7 @@ from edgeopt.solvers.slide.proof import Evidence
 Exactly = Callable[[Pair], ExactShare]
 """Encloses the least share of a pair in exact numbers."""
 POLL = 64
-"""Users in exact numbers between two looks at the clock, or at what they tell."""
+"""Users in exact numbers between two looks at what they tell."""
 WIDE = 1e-9
 """Relative width of an enclosure that floats do better than, but for the odd user."""
 SPARE_BITS = (48, 40, 32)
@@ -77,8 +77,7 @@ def admit(shares: LeastShares, control: Control) -> Admission:
 def _between(shares: LeastShares) -> tuple[NDArray[np.intp], int, int]:
     """Users by the upper ends of their least shares, how many of them surely fit, and how many fit at most."""
     order = np.argsort(shares.user_high, kind="stable")
-    count = longest_fitting_prefix(shares.user_high[order])
-    return order, count, _most(shares.user_low, count)
+    return order, longest_fitting_prefix(shares.user_high[order]), longest_fitting_prefix(np.sort(shares.user_low))
 
 
 def _narrowed(
@@ -105,8 +104,7 @@ def wide(shares: LeastShares, limit: float = 1.0) -> NDArray[np.intp]:
     """Users that floats enclose widely, the widest first; of those that may need no more than a limit."""
     low, high = shares.user_low, shares.user_high
     users = np.flatnonzero((low <= limit) & (high > low * (1 + WIDE)))
-    width = np.where(high[users] < np.inf, high[users] - low[users], np.inf)
-    return users[np.argsort(-width, kind="stable")]
+    return users[np.argsort(low[users] - high[users], kind="stable")]
 
 
 def narrow(
@@ -119,9 +117,9 @@ def narrow(
     for user in users.tolist():
         found = exact_user(shares, user, known)
         evidence |= found.evidence
-        low[user] = np.inf if found.low is None else max(low[user], float_below(found.low))
+        low[user] = np.inf if found.low is None else float_below(found.low)
         ends = _float_ends(shares, user, found)
-        if ends is not None and ends[0] < high[user]:
+        if ends is not None:
             high[user], pair[user], given[ends[1]] = ends
     return replace(shares, user_low=low, user_high=high, user_pair=pair, given=given), evidence
 
@@ -134,8 +132,6 @@ def _float_ends(shares: LeastShares, user: int, found: ExactUser) -> tuple[float
     begin = int(compiled.pair_start[user])
     place = begin + compiled.models_of(user).tolist().index(found.model)
     pair = compiled.pair(user, found.model)
-    if found.speed is None:
-        return float_above(found.high), place, np.ones(len(pair))
     for bits in SPARE_BITS:
         share = min(1.0, float_above(found.high * (1 + Fraction(1, 2**bits))))
         slopes = least_energy_slopes(pair, Fraction(share))
@@ -165,13 +161,6 @@ def _limit(high: FloatArray, most: int) -> float:
     return min(1.0, float(np.partition(high, most)[most])) if most < len(high) else 1.0
 
 
-def _most(low: FloatArray, count: int) -> int:
-    """Largest number of users whose least shares may fit: that of the smallest lower ends. At least `count`."""
-    if count == len(low) or not fits_band(np.partition(low, count)[: count + 1]):
-        return count
-    return longest_fitting_prefix(np.sort(low))
-
-
 def _longest(rising: Sequence[Fraction]) -> int:
     """Largest ``n`` such that the first ``n`` of rising shares fit into the band, exactly."""
     one, low = 1 << POINT_BITS, 0
@@ -184,8 +173,6 @@ def _longest(rising: Sequence[Fraction]) -> int:
 
 def allocate(shares: LeastShares, users: NDArray[np.int64] | NDArray[np.intp]) -> Allocation:
     """The allocation of these users at the upper ends of their enclosures, all finite."""
-    if not len(users):
-        return EMPTY
     user = np.sort(users).astype(np.int64)
     pair = shares.user_pair[user]
     return Allocation(user, shares.compiled.pair_model[pair], shares.user_high[user], shares.speeds(pair))
@@ -205,8 +192,8 @@ class ExactUser:
 def _exact_users(shares: LeastShares, most: int, known: Exactly, control: Control) -> dict[int, ExactUser] | None:
     """Exact enclosures of all users that may be among the `most` + 1 smallest; None if there is no time for them."""
     found: dict[int, ExactUser] = {}
-    for step, user in enumerate(np.flatnonzero(shares.user_low <= _limit(shares.user_high, most)).tolist()):
-        if step % POLL == 0 and control.stop():
+    for user in np.flatnonzero(shares.user_low <= _limit(shares.user_high, most)).tolist():
+        if control.stop():
             return None
         found[user] = exact_user(shares, user, known)
     return found

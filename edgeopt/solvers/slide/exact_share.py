@@ -6,7 +6,7 @@ to a relative 2^-160, and found exactly where it is a simple rational after all.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -76,10 +76,8 @@ def least_energy_slopes(pair: Pair, share: Fraction) -> list[Fraction]:
         work += pair.work[layer]
         later += pair.overhead[layer]
         u, b = work * pair.flop_ticks, pair.deadline - later - arrival[layer]
-        if u == points[-1][0]:
-            if b >= points[-1][1]:
-                continue
-            points.pop()
+        if u == points[-1][0] and b >= points[-1][1]:
+            continue  # without work of its own it must not be later than the layers after it
         while len(points) > 1 and _slope(points[-2], points[-1]) >= (b - points[-2][1]) / (u - points[-2][0]):
             points.pop()
         points.append((u, b, layer))
@@ -105,29 +103,29 @@ def _with_energy(pair: Pair, share: Fraction, evidence: Evidence) -> ExactShare:
     """Newton's steps from a share that needs too much energy, upwards."""
     budget = pair.energy
     assert budget is not None
-    step = Fraction(0)
+    if not budget:  # at a speed of all work in all time, the bound on the energy is above 0 whatever the share
+        slopes = [pair.energy_used() / pair.deadline] * len(pair)
+        return ExactShare(None, Evidence("slopes", slopes=tuple(slopes)), None)
     for _ in range(MOST_STEPS):
         slopes = _grid(least_energy_slopes(pair, share))
-        spent, whole = pair.energy_used(slopes), _dual(pair, slopes)
-        # scaled to spend the budget where the bound meets it; if the whole band is not enough, to be best there
-        hopeless = spent**3 > budget * whole**2
-        scale = spent / whole if hopeless else _root(budget / spent)
+        scale = _root(budget / pair.energy_used(slopes))  # to spend the budget where the bound meets it
         scaled = tuple(_grid([slope * scale for slope in slopes]))
         bound = slope_bound(pair, scaled)
         if bound is None or bound > 1:
             return ExactShare(bound, Evidence("slopes", slopes=scaled), None)
-        if bound <= share:
-            step = Fraction(0)
-            break
         step = bound - share
-        share, evidence = _round_down(bound), Evidence("slopes", slopes=scaled)
+        if step > 0:
+            share, evidence = _round_down(bound), Evidence("slopes", slopes=scaled)
         if step <= share / 2**CLOSE_BITS:
             break
     least = evidence.bound(pair)
     assert least is not None
-    for guess in _guesses(evidence):
+    if evidence.slopes is not None:
+        width = Fraction(1, 2**CLOSE_BITS)  # the exact slopes may be the simple fractions next to those found
+        found = [Fraction(slope) for slope in evidence.slopes]
+        guess = tuple(simplest(z * (1 - width), z * (1 + width)) if z else z for z in found)
         bound = slope_bound(pair, guess)
-        if bound is not None and least <= bound <= 1:
+        if bound is not None:
             speeds = _speeds(least_energy_slopes(pair, bound))
             if pair.energy_used(speeds) <= budget:
                 return ExactShare(bound, Evidence("slopes", slopes=guess), bound, speeds)
@@ -145,24 +143,6 @@ def _with_energy(pair: Pair, share: Fraction, evidence: Evidence) -> ExactShare:
     return ExactShare(least, evidence, None)
 
 
-def _guesses(evidence: Evidence) -> Iterator[tuple[Fraction, ...]]:
-    """Slopes that may be the exact ones: those found, and the simple fractions next to them."""
-    if evidence.slopes is not None:
-        found = [Fraction(slope) for slope in evidence.slopes]
-        yield tuple(found)
-        width = Fraction(1, 2**CLOSE_BITS)
-        yield tuple(simplest(z * (1 - width), z * (1 + width)) if z else z for z in found)
-
-
-def _dual(pair: Pair, slopes: Sequence[Fraction]) -> Fraction:
-    """``Q(1) = sum_l (s_l^3 - s_{l-1}^3) b_l``; ``b_l`` is the time for the work from `l` on with the whole band."""
-    total, before, later = Fraction(0), Fraction(0), sum(pair.overhead)
-    for slope, arrival, overhead in zip(slopes, pair.download_ticks(Fraction(1)), pair.overhead, strict=True):
-        total += (slope**3 - before**3) * (pair.deadline - later - arrival)
-        before, later = slope, later - overhead
-    return total
-
-
 def _grid(speeds: Sequence[Fraction]) -> list[Fraction]:
     """Speeds rounded up to the grid: never slower, still nowhere falling, and at most 1 where they were."""
     return [Fraction(-((-z.numerator << GRID_BITS) // z.denominator), 1 << GRID_BITS) for z in speeds]
@@ -175,9 +155,8 @@ def _round_down(share: Fraction) -> Fraction:
 
 
 def _root(square: Fraction) -> Fraction:
-    """About the square root, to a relative 2^-256."""
-    shift = 2 * (GRID_BITS + max(0, square.denominator.bit_length() - square.numerator.bit_length()))
-    return Fraction(isqrt((square.numerator << shift) // square.denominator), 1 << (shift // 2))
+    """The square root, rounded down to a multiple of 2^-256."""
+    return Fraction(isqrt((square.numerator << 2 * GRID_BITS) // square.denominator), 1 << GRID_BITS)
 
 
 def simplest(low: Fraction, high: Fraction) -> Fraction:

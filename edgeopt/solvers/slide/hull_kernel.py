@@ -31,8 +31,6 @@ ULP = 2.0**-52
 TICKS_PER_S = 1e12
 MOST_STEPS = 60
 """Newton steps; 2 to 4 are usual."""
-MOST_TRIES = 40
-"""Steps back from the border until floats prove that speeds fit; 1 is usual."""
 CLOSE = 1e-7
 """Relative excess of energy at which one more Newton step is right to the last digits."""
 
@@ -43,14 +41,12 @@ def minorant(bits, work_left, overhead_left, begin, end, deadline, tick, price, 
 
     At an `x` where full speed meets the deadline. Work is subtracted in integers: where little of it is left to a slow
     segment, the difference of two floats would be mostly rounding. Returns the number of vertices after the origin, the
-    energy ``P`` and the fall ``-dQ/dx``.
+    last of which is the first layer, the energy ``P`` and the fall ``-dQ/dx``.
     """
     top = 0
     left[0], bs[0], vertex[0] = 0, 0.0, end
     for layer in range(end - 1, begin - 1, -1):
         b = float(deadline - overhead_left[layer]) - bits[layer] * (x * tick)
-        if work_left[layer] == left[top] and (top == 0 or b >= bs[top]):
-            continue  # without work of its own it must not be later than the layers after it
         while top > 0 and (bs[top] - bs[top - 1]) * (work_left[layer] - left[top - 1]) >= (b - bs[top - 1]) * (
             left[top] - left[top - 1]
         ):
@@ -90,10 +86,8 @@ def dual_bound(bits, work_left, overhead_left, end, deadline, tick, price, budge
         fixed += step * float(deadline - overhead_left[vertex[i]])
         fall += step * bits[vertex[i]] * tick
     doubt = (top + 20) * ULP
-    if not fall > 0.0:
-        return 0.0  # the bound does not fall with the share: left to exact arithmetic
     most = fixed - 1.5 * power + 0.5 * budget
-    most = (most + doubt * (fixed + 1.5 * power + 0.5 * budget)) / fall
+    most = (most + doubt * (fixed + 1.5 * power + 0.5 * budget)) / fall  # infinite where the share does not matter
     if not most > 0.0:
         return np.inf if most == most else 0.0
     return (1.0 - doubt) / (most * (1.0 + doubt))
@@ -111,12 +105,12 @@ def fit_speeds(
     busy, energy = 0.0, 0.0
     i, later = 1, 0
     for layer in range(end - 1, begin - 1, -1):
-        while i <= top and layer < vertex[i]:
+        while layer < vertex[i]:
             i += 1
         own = (work_left[layer] - later) * price
         later = work_left[layer]
         z = 1.0
-        if own > 0.0 and i <= top:
+        if own > 0.0:
             z = min(1.0, speed[i] * more)
         out[layer - begin] = z
         if own > 0.0:
@@ -184,8 +178,7 @@ def least_shares(
                 best = min(best, most)
                 continue
             high[pair] = np.inf
-            # the whole band is not enough, or another model is surely cheaper
-            if not most < np.inf or least > min(1.0, best):
+            if least > min(1.0, best):  # the whole band is not enough, or another model is surely cheaper
                 continue
             more = 1.0 + (8 * (end - begin) + 200) * ULP
             x, back, found = 1.0 / most, 0.0, False
@@ -195,11 +188,9 @@ def least_shares(
                     bits, work_left, overhead_left, begin, end, last, tick, price, x, left, bs, vertex, speed
                 )
                 back = 2.5 * spent / fall if fall > 0.0 else 0.0
-                if spent <= budget:
-                    found = True
-                    break
-                ahead = x - spent * (math.sqrt(spent / budget) - 1.0) / fall if fall > 0.0 and budget > 0.0 else -np.inf
-                scale = math.sqrt(budget / spent) if ahead >= 1.0 else spent / (spent + fall * max(0.0, x - 1.0))
+                # without a fall or a budget it is infinite, where the budget is met without a fall no number
+                ahead = x - spent * (math.sqrt(spent / budget) - 1.0) / fall
+                scale = math.sqrt(budget / spent) if ahead >= 1.0 else spent / (spent + fall * (x - 1.0))
                 bound = dual_bound(
                     bits, work_left, overhead_left, end, last, tick, price, budget, scale, top, vertex, speed
                 )
@@ -212,25 +203,18 @@ def least_shares(
                     x, found = min(x, ahead), True
                     break
                 x = ahead
-            if not found:
+            x -= (more - 1.0) * (back + x)  # from the border so far inside that floats prove that speeds fit
+            if not (found and x > 0.0):
                 continue
-            shift = (more - 1.0) * (back + x)
-            for _ in range(MOST_TRIES):
-                trial = x - shift
-                shift *= 4.0
-                if not trial > 0.0:
-                    break
-                hulls += 1
-                top, spent, fall = minorant(
-                    bits, work_left, overhead_left, begin, end, last, tick, price, trial, left, bs, vertex, speed
-                )
-                share = more / trial
-                if fit_speeds(
-                    bits, work_left, overhead_left, begin, end, last, tick, price, budget,
-                    share, more, top, vertex, speed, out,
-                ):  # fmt: skip
-                    high[pair], inside[pair] = share, trial
-                    break
+            hulls += 1
+            top, spent, fall = minorant(
+                bits, work_left, overhead_left, begin, end, last, tick, price, x, left, bs, vertex, speed
+            )
+            if fit_speeds(
+                bits, work_left, overhead_left, begin, end, last, tick, price, budget,
+                more / x, more, top, vertex, speed, out,
+            ):  # fmt: skip
+                high[pair], inside[pair] = more / x, x
             best = min(best, high[pair])
     return hulls
 
@@ -281,13 +265,12 @@ def slopes_of(
     left, vertex = np.empty(longest + 2, dtype=np.int64), np.empty(longest + 2, dtype=np.int64)
     for at in range(len(user)):
         begin, end, k = start[model[at]], start[model[at] + 1], user[at]
-        top, _, _ = minorant(
+        minorant(
             bits, work_left, overhead_left, begin, end, deadline[k], TICKS_PER_S / rate[k], flop_ticks[k],
             tangent[at], left, bs, vertex, speed,
         )  # fmt: skip
         i = 1
         for layer in range(end - 1, begin - 1, -1):
-            while i <= top and layer < vertex[i]:
+            while layer < vertex[i]:
                 i += 1
-            # before the first vertex there is no work, and the bound is the better for a slope of 0
-            out[first[at] + layer - begin] = factor[at] * speed[i] if i <= top else 0.0
+            out[first[at] + layer - begin] = factor[at] * speed[i]

@@ -14,7 +14,6 @@ from edgeopt.errors import AssumptionError
 from edgeopt.instances.slide import Allocation, SlideInstance
 from edgeopt.instances.slide.compiled_check import compiled_violations
 from edgeopt.instances.slide.edf import demand
-from edgeopt.instances.slide.time_varying import require_no_energy
 from edgeopt.models.slide.time_varying import Option, TimeVaryingFormulation, allocation
 from edgeopt.result import Answer, Termination
 from edgeopt.solvers import highs
@@ -32,7 +31,7 @@ def edf_greedy(instance: SlideInstance, control: Control) -> Answer:
     Raises
     ------
     AssumptionError
-        If the variant is not ``time-varying``, or a user has an energy budget.
+        If the variant is not ``time-varying``.
     """
     formulation = TimeVaryingFormulation(instance)
     relaxed = relaxation(formulation, control)
@@ -54,7 +53,7 @@ def time_varying(instance: SlideInstance, control: Control) -> Answer:
     Raises
     ------
     AssumptionError
-        If the variant is not ``time-varying``, or a user has an energy budget.
+        If the variant is not ``time-varying``.
     BackendError
         If HiGHS is missing.
     """
@@ -82,14 +81,13 @@ def moore_hodgson(instance: SlideInstance, control: Control, *, download_first: 
     Raises
     ------
     AssumptionError
-        If the variant is not ``time-varying``, or a user has an energy budget, several due times, or several models
-        of which none is the best.
+        If the variant is not ``time-varying``, or a user has several due times, or several models of which none is
+        the best.
     """
     if instance.variant != "time-varying":
         raise AssumptionError(
             f"moore-hodgson solves the variant 'time-varying', {instance.name} is {instance.variant!r}"
         )
-    require_no_energy(instance)
     order = sorted(_single(instance, download_first), key=lambda option: option.demand[0].due)
     kept: list[tuple[int, Fraction, int]] = []  # a heap, largest need first
     low = 0

@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 
 import edgeopt
 from edgeopt.instances.slide import LayerTable, Models, SlideInstance, Users
+from edgeopt.instances.slide.band import fits_band
 from edgeopt.result import Termination
 from edgeopt.solvers.base import Control
+from edgeopt.solvers.slide import admission
 from edgeopt.solvers.slide.admission import admit
 from edgeopt.solvers.slide.least_share import least_shares
 from edgeopt.testing.profiles import few
@@ -59,17 +61,17 @@ def test_of_equal_users_as_many_as_fit_are_admitted() -> None:
 
 @pytest.mark.parametrize("count", [2, 3, 6])
 def test_shares_and_speeds_are_fractions_where_no_floats_fit(count: int) -> None:
-    """Two thirds of full speed take 1.35 s of 2.35 s, with exactly the budget."""
+    """Two thirds of full speed take 1.35 s of 2.35 s, with exactly the budget; full speed takes 0.9 s of 1.9 s."""
     instance = SlideInstance(
         "thirds",
         1e6 * count,
         Models.of([LayerTable.of("m", bits=[10**6], flop_per_sample=[9 * 10**8])]),
         Users.of(
-            deadline_s=[2.35] * (count + 1),
+            deadline_s=[1.9] + [2.35] * count,
             frequency_hz=1e9,
             spectral_efficiency=1.0,
             energy_coefficient=1e-27,
-            energy_j=0.4,
+            energy_j=[np.inf] + [0.4] * count,
         ),
     )
     result = edgeopt.solve(instance, "slide")
@@ -77,7 +79,7 @@ def test_shares_and_speeds_are_fractions_where_no_floats_fit(count: int) -> None
     assert result.value == count
     assert not edgeopt.violations(instance, result.solution)
     assert result.solution.share == (Fraction(1, count),) * count
-    assert result.solution.speed == (Fraction(2, 3),) * count
+    assert result.solution.speed == (Fraction(1),) + (Fraction(2, 3),) * (count - 1)
 
 
 @few(25)
@@ -160,33 +162,42 @@ def half_sure(users: int, budget_j: float, bandwidth_hz: float) -> SlideInstance
     )
 
 
-@pytest.mark.parametrize(("budget_j", "fits"), [(0.001, 25), (0.000999999, 24)])
-def test_only_the_user_that_floats_cannot_tell_is_computed_exactly(budget_j: float, fits: int) -> None:
-    """Only with the cheaper user do 25 of them fit."""
+@pytest.mark.parametrize(("budget_j", "fits", "exact_pairs"), [(0.001, 25, 1), (0.000999999, 24, 0)])
+def test_only_the_user_that_floats_cannot_tell_is_computed_exactly(
+    budget_j: float, fits: int, exact_pairs: int
+) -> None:
+    """Only with the cheaper user do 25 of them fit; a budget too small by more than rounding floats can tell."""
     instance = half_sure(200, budget_j, 1e7)
     shares = least_shares(instance.compiled)
-    assert shares.user_low[0] < shares.user_low[1] < shares.user_high[0] == np.inf
+    assert shares.user_high[0] == np.inf
+    assert (shares.user_low[0] < shares.user_low[1]) == (exact_pairs == 1)
     found = admit(shares, Control("slide"))
     assert len(found.allocation) == found.most == fits
-    assert found.exact_pairs == 1
+    assert found.exact_pairs == exact_pairs
     assert isinstance(found.allocation.share, np.ndarray)
     assert not edgeopt.violations(instance, found.allocation)
     result = edgeopt.solve(instance, "slide")
     assert (result.value, result.bound) == (fits, fits)
 
 
-def flat(deadline_s: float) -> SlideInstance:
-    """Layers without bits of u0 need 8 ms for the energy that there is, whatever the share; the others are easy."""
+def flat(deadline_s: float, *, flats: int = 1, share: float = 1 / 3, easy: int = 2, costly: int = 0) -> SlideInstance:
+    """Users whose layers without bits need 8 ms for the energy that there is, whatever the share, and others.
+
+    With 8 ms the first ones need the `share` exactly, the easy ones 0.2 % of the band, the costly ones, which need
+    those 8 ms too, 5/6 of it.
+    """
+    count = flats + easy + costly
     return SlideInstance(
         "flat",
         1e6,
-        Models.of([LayerTable.of("m", bits=[0, 0, 1000, 1000], flop_per_sample=[10**6] * 4)]),
+        Models.of([LayerTable.of("m", bits=[0, 0, 0, 1000, 1000], flop_per_sample=[0] + [10**6] * 4)]),
         Users.of(
-            deadline_s=[deadline_s, 1.0, 1.0],
+            deadline_s=[deadline_s] * flats + [1.0] * easy + [deadline_s] * costly,
             frequency_hz=1e9,
-            spectral_efficiency=1.0,
+            spectral_efficiency=[1 / (3 * share)] * flats + [1.0] * easy + [0.4] * costly,
             energy_coefficient=1e-27,
-            energy_j=[0.001, np.inf, np.inf],
+            energy_j=[0.001] * flats + [np.inf] * easy + [0.001] * costly,
+            id=[f"u{index}" for index in range(count)],
         ),
     )
 
@@ -203,3 +214,61 @@ def test_floats_enclose_anew_what_exact_numbers_have_decided() -> None:
     for result, deadline in ((without, 0.008 - TICK_S), (with_, 0.008)):
         assert isinstance(result.solution.share, np.ndarray)
         assert not edgeopt.violations(flat(deadline), result.solution)
+
+
+def choosy(instance: SlideInstance) -> SlideInstance:
+    """Users may also take a model of twice the bits, and one that no share is enough for."""
+    twice = LayerTable.of("twice", bits=[0, 0, 0, 2000, 2000], flop_per_sample=[0] + [10**6] * 4)
+    late = LayerTable.of("late", bits=[0, 1], flop_per_sample=[10**9 + 1, 0])
+    return replace(instance, models=Models.of([twice, instance.models[0], late]))
+
+
+def test_shares_that_only_exact_numbers_know_fill_the_band_exactly() -> None:
+    """Of five users who need a third, the first is late by a tick."""
+    instance = choosy(flat(0.008, flats=5, easy=0))
+    deadline_s = instance.users.deadline_s.copy()
+    deadline_s[0] -= TICK_S
+    instance = replace(instance, users=replace(instance.users, deadline_s=deadline_s))
+    result = edgeopt.solve(instance, "slide")
+    assert result.closed
+    assert result.solution.share == (Fraction(1, 3),) * 3
+    assert result.solution.user.tolist() == [1, 2, 3]
+    assert result.solution.model.tolist() == [1, 1, 1]
+    assert not edgeopt.violations(instance, result.solution)
+    assert edgeopt.certify(instance, result).evidence == "proved"
+
+
+def test_users_enclosed_anew_keep_to_the_model_that_they_need_least_of() -> None:
+    instance = choosy(flat(0.008, flats=4, share=0.3, easy=0))
+    result = edgeopt.solve(instance, "slide")
+    assert result.closed
+    assert isinstance(result.solution.share, np.ndarray)
+    assert result.solution.model.tolist() == [1, 1, 1]
+    assert not edgeopt.violations(instance, result.solution)
+    assert edgeopt.certify(instance, result).evidence == "proved"
+
+
+def test_exact_numbers_are_left_out_once_it_is_decided(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two of the three users that floats cannot tell fit beside the easy ones, whichever."""
+    monkeypatch.setattr(admission, "POLL", 1)
+    found = admit(least_shares(flat(0.008, flats=3).compiled), Control("slide"))
+    assert len(found.allocation) == found.most == 4
+    assert found.exact_pairs == 2
+
+
+def test_exact_numbers_are_for_users_who_may_be_among_the_cheapest() -> None:
+    instance = flat(0.008, share=0.001, easy=501, costly=1)
+    shares = least_shares(instance.compiled)
+    assert shares.user_low[-1] < 1
+    assert shares.user_high[-1] == np.inf
+    found = admit(shares, Control("slide"))
+    assert found.exact_pairs == 1
+
+
+@pytest.mark.parametrize("over", [Fraction(0), Fraction(1, 2**300), Fraction(1, 2**200)])
+def test_fractions_that_exceed_the_band_by_hardly_anything_do_not_fit(over: Fraction) -> None:
+    third = Fraction(1, 3)
+    shares = [third, third, third + over, Fraction(1)]
+    assert fits_band(shares[:3]) == (not over)
+    assert admission._longest(shares) == (2 if over else 3)
+    assert admission._longest(shares[:3]) == (2 if over else 3)

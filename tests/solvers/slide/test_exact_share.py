@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from edgeopt.instances.slide import SlideInstance
 from edgeopt.instances.slide.pair import Pair
+from edgeopt.solvers.slide import exact_share as module
 from edgeopt.solvers.slide.exact_share import ExactShare, exact_share, least_energy_slopes, simplest
 from edgeopt.solvers.slide.proof import slope_bound
 from edgeopt.testing.profiles import few
@@ -43,11 +44,35 @@ def closed(found: ExactShare, share: Fraction, of: Pair) -> None:
     assert of.allows(share, found.speed)
 
 
+@pytest.mark.parametrize(
+    ("numbers", "share", "speed", "allowed"),
+    [
+        (pair([2], [2], 4), Fraction(1), None, True),
+        (pair([2], [2], 4), Fraction(99, 100), None, False),
+        (pair([2], [2], 4), Fraction(1), [Fraction(1, 2)], False),  # no time for the download
+        (pair([2], [2], 8, Fraction(1, 2)), Fraction(1, 2), [Fraction(1, 2)], True),
+        (pair([2], [2], 8, Fraction(1, 2)), Fraction(1, 2), [Fraction(51, 100)], False),
+        (pair([2], [2], 8, 2), Fraction(1), None, True),
+        (pair([2], [2], 8, Fraction(199, 100)), Fraction(1), None, False),
+    ],
+)
+def test_what_a_share_and_speeds_allow(
+    numbers: Pair, share: Fraction, speed: list[Fraction] | None, allowed: bool
+) -> None:
+    assert numbers.allows(share, speed) == allowed
+
+
 def test_full_speed_waits_for_the_tight_layer() -> None:
     """The second layer is the tight one: 3 bits in 10 - 2 ms; the first alone would need 1 bit in 10 - 6 ms."""
     numbers = pair([1, 2], [4, 2], 10)
     closed(exact_share(numbers), Fraction(3, 8), numbers)
     assert exact_share(numbers).evidence.layer == 1
+
+
+def test_a_layer_that_is_there_at_once_may_compute_all_the_time() -> None:
+    """Without bits it waits for nothing; the other one has no work."""
+    numbers = pair([0, 1], [3, 0], 3)
+    closed(exact_share(numbers), Fraction(1, 3), numbers)
 
 
 def test_overheads_of_the_layer_and_the_later_ones_count() -> None:
@@ -78,6 +103,12 @@ def test_a_common_speed_is_found_as_the_fraction_it_is(speed: Fraction) -> None:
     found = exact_share(numbers)
     closed(found, share, numbers)
     assert found.speed == (speed, speed)
+
+
+def test_a_share_of_exactly_the_band_is_one() -> None:
+    """3 FLOP at half speed take 6 of 10 ms."""
+    numbers = pair([4], [3], 10, Fraction(3, 4))
+    closed(exact_share(numbers), Fraction(1), numbers)
 
 
 ODD = {"rate": Fraction(2**53 - 111, 2**40), "flop_ticks": Fraction(2**53 - 1, 2**24)}
@@ -135,6 +166,8 @@ def test_an_energy_that_stays_flat_up_to_the_least_share() -> None:
         (pair([0, 1], [3, 3], 5), "late"),
         (pair([9], [1], 5), "prefix"),
         (pair([1], [2], 5, 0), "slopes"),
+        (pair([4], [3], 7, 2), "slopes"),
+        (pair([1, 1], [0, 2], 10, 0, overhead=[6, 0]), "slopes"),
         (pair([1], [2], 5, Fraction(1, 10)), "slopes"),
         (pair([1, 1], [0, 2], 5, 0), "slopes"),
         (pair([1], [2], 10**6, Fraction(1, 10**30)), "slopes"),
@@ -147,6 +180,46 @@ def test_what_no_share_serves_has_evidence(numbers: Pair, kind: str) -> None:
     bound = found.evidence.bound(numbers)
     assert bound == found.low
     assert bound is None or bound > 1
+
+
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> list[Fraction]:
+    """Shares at which a minorant was computed."""
+    found: list[Fraction] = []
+
+    def slopes(pair: Pair, share: Fraction) -> list[Fraction]:
+        found.append(share)
+        return least_energy_slopes(pair, share)
+
+    monkeypatch.setattr(module, "least_energy_slopes", slopes)
+    return found
+
+
+def test_one_look_tells_that_the_whole_band_is_not_enough(looks: list[Fraction]) -> None:
+    """6 FLOP in 16 ms, at one speed, take 27/32."""
+    found = exact_share(pair([4, 1], [3, 3], 22, Fraction(27, 32) - Fraction(1, 10**6), overhead=[1, 1]))
+    assert found.high is None
+    assert found.low is None or found.low > 1
+    assert len(looks) == 2
+
+
+def test_an_irrational_share_takes_a_few_looks(looks: list[Fraction]) -> None:
+    """Each step doubles the digits: two speeds, of two layers each that arrive together."""
+    found = exact_share(pair([4, 0, 4, 0], [1, 2, 3, 1], 20, 3))
+    assert found.low is not None
+    assert found.high is not None
+    assert 0 < found.high - found.low < Fraction(1, 2**140)
+    assert 8 <= len(looks) <= 14
+
+
+def test_a_share_is_found_where_no_simple_fraction_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "simplest", lambda low, high: low)
+    numbers = pair([4, 1], [3, 3], 20, 3)
+    found = exact_share(numbers)
+    assert found.low is not None
+    assert found.high is not None
+    assert 0 < found.high - found.low < Fraction(1, 2**140)
+    assert numbers.allows(found.high, found.speed)
 
 
 def test_layers_without_work_have_no_say_in_the_speeds() -> None:

@@ -54,6 +54,28 @@ def test_ten_tenths_fill_the_band(name: str, count: int) -> None:
     assert violations(tenths(count), result.solution) == []
 
 
+@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("work", [0, 10**6])
+def test_users_who_need_the_whole_band_are_not_lost_to_a_tolerance(name: str, work: int) -> None:
+    """Nothing is left over of band and deadline, with work nothing of the energy budget either."""
+    instance = SlideInstance(
+        "whole band",
+        48000.0,
+        Models.of([LayerTable.of("m", bits=[60], flop_per_sample=[work])]),
+        Users.of(
+            deadline_s=[0.00125 + 2e-9 * work] * 3,
+            frequency_hz=1e9,
+            spectral_efficiency=1.0,
+            energy_coefficient=1e-27,
+            energy_j=0.00025,
+        ),
+    )
+    assert edgeopt.solve(instance, "slide").value == 1
+    result = solved(name, instance)
+    assert result.bound == 1
+    assert name == "joint-cpsat" or result.value == 1
+
+
 def test_the_grid_says_what_it_leaves_open() -> None:
     result = solved("joint-cpsat", tenths(12), grid_bits=6)
     assert (result.value, result.bound) == (9, 10)

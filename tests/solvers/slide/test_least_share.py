@@ -73,6 +73,7 @@ def test_without_an_energy_limit_it_is_the_closed_form(instance: SlideInstance) 
     compiled = instance.compiled
     shares = least_shares(compiled)
     assert shares.hulls == 0
+    assert shares.speeds(np.arange(len(shares.low))) is None
     for pair, user, model in pairs_of(compiled):
         share = compiled.pair(user, model).least_share()
         low, high = float(shares.low[pair]), float(shares.high[pair])
@@ -100,6 +101,30 @@ def test_users_take_the_least_of_their_models(instance: SlideInstance) -> None:
             assert shares.high[pair] == shares.user_high[user]
         else:
             assert pair == NO_PAIR
+
+
+def test_full_speed_is_one_beside_slower_speeds() -> None:
+    compiled = drawn(1, users=40).compiled
+    energy = compiled.energy.copy()
+    energy[::3] = math.inf
+    shares = least_shares(replace(compiled, energy=energy))
+    served = np.flatnonzero(shares.high < math.inf)
+    full = np.isnan(shares.inside[served])
+    assert 0 < full.sum() < len(served)
+    found = shares.speeds(served)
+    assert found is not None
+    rows = found.reshape(len(served), 6)
+    assert (rows[full] == 1).all()
+    assert (rows[~full].min(axis=1) < 1).all()
+
+
+def test_as_many_pairs_as_users_need_not_be_one_each() -> None:
+    tables = [LayerTable.of(name, bits=[bits], flop_per_sample=[0]) for name, bits in (("a", 2000), ("b", 1000))]
+    users = Users.of(deadline_s=[1.0, 1.0], frequency_hz=1e9, spectral_efficiency=1.0, models=[[], ["a", "b"]])
+    shares = least_shares(SlideInstance("two or none", 1e4, Models.of(tables), users).compiled)
+    assert shares.user_low[0] == shares.user_high[0] == math.inf
+    assert shares.user_high[1] == pytest.approx(0.1, rel=1e-12)
+    assert shares.user_pair.tolist() == [NO_PAIR, 1]
 
 
 def drawn(seed: int, users: int = 12, layers: int = 6) -> SlideInstance:
@@ -143,18 +168,85 @@ def test_the_slopes_of_the_evidence_never_fall_and_need_the_layers_of_the_pair()
     assert rows.min() >= 0
 
 
-def test_half_the_energy_of_a_quarter_takes_twice_the_time() -> None:
-    """One layer: 1 s at full speed, a quarter of its energy, so 2 s; download in the 1 s that is left."""
-    instance = SlideInstance(
-        "one", 1e6, Models.of([LayerTable.of("m", bits=[5 * 10**5], flop_per_sample=[10**9])]),
-        Users.of(deadline_s=[3.0], frequency_hz=1e9, energy_coefficient=1e-27, energy_j=0.25, spectral_efficiency=1.0),
-    )  # fmt: skip
-    shares = least_shares(instance.compiled)
+def one_layer(bits: int, deadline_s: float, energy_j: float, bandwidth_hz: float = 1e6) -> SlideInstance:
+    """A second of work and a joule at full speed, so 1 / t^2 joules in t seconds."""
+    table = LayerTable.of("m", bits=[bits], flop_per_sample=[10**9])
+    users = Users.of(
+        deadline_s=[deadline_s],
+        frequency_hz=1e9,
+        energy_coefficient=1e-27,
+        energy_j=energy_j,
+        spectral_efficiency=1.0,
+    )
+    return SlideInstance("one layer", bandwidth_hz, Models.of([table]), users)
+
+
+def test_a_quarter_of_the_energy_takes_twice_the_time() -> None:
+    """One layer: 1 s at full speed, 2 s at half of it; download in the 1 s that is left."""
+    shares = least_shares(one_layer(5 * 10**5, 3.0, 0.25).compiled)
     assert shares.low[0] <= 0.5 <= shares.high[0]
     assert shares.high[0] == pytest.approx(0.5, rel=1e-12)
     speeds = shares.speeds(np.array([0]))
     assert speeds is not None
     assert speeds[0] == pytest.approx(0.5, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("instance", "hulls"),
+    [
+        (one_layer(5 * 10**5, 3.0, 1.5), 0),  # full speed is within the budget
+        (one_layer(5 * 10**5, 3.0, 0.25), 3),  # a step of Newton's is exact here, the second says so; then one inside
+        (one_layer(5 * 10**5, 1000.0, 1.0001e-6, 1e9), 3),  # all but 50 ms of 1000 s are for computing
+        (one_layer(2 * 10**6, 3.0, 0.9), 1),  # with the whole band there is 1 s for computing, at too much energy
+        (one_layer(10**6, 3.0, 0.2), 1),  # 2 s would do at another budget
+        (one_layer(3 * 10**6, 3.0, 0.9), 0),  # not even full speed
+        (drawn(1, users=40), 118),  # some three for each user
+    ],
+)
+def test_a_few_hulls_are_enough(instance: SlideInstance, hulls: int) -> None:
+    """Each is a pass over the layers."""
+    assert least_shares(instance.compiled).hulls == hulls
+
+
+def test_the_bound_tells_where_the_whole_band_is_not_enough() -> None:
+    """2 s are left for computing with the whole band, which takes a quarter of a joule."""
+    shares = least_shares(one_layer(10**6, 3.0, 0.2).compiled)
+    assert shares.low[0] > 1
+    assert shares.high[0] == math.inf
+
+
+def test_without_a_budget_nobody_who_computes_is_served() -> None:
+    shares = least_shares(one_layer(10**6, 3.0, 0.0).compiled)
+    assert shares.low[0] > 1
+    assert shares.high[0] == math.inf
+
+
+def test_an_energy_that_no_share_lowers_may_be_within_the_budget() -> None:
+    """Layers without bits take 8 ms at half speed whatever the share; what comes after them needs a third of it."""
+    instance = SlideInstance(
+        "flat",
+        1e6,
+        Models.of([LayerTable.of("m", bits=[0, 0, 1000, 1000], flop_per_sample=[10**6] * 4)]),
+        Users.of(
+            deadline_s=[0.008], frequency_hz=1e9, spectral_efficiency=1.0, energy_coefficient=1e-27, energy_j=0.0011
+        ),
+    )
+    exact = exact_share(instance.compiled.pair(0, 0))
+    assert proved(instance.compiled) == 1
+    assert exact.high is not None
+    assert least_shares(instance.compiled).high[0] == pytest.approx(float(exact.high), rel=1e-9)
+
+
+def test_floats_that_would_step_back_beyond_the_whole_band_leave_it_to_exact_numbers() -> None:
+    """The energy hardly depends on the share: the first layer is a bit, the one without work all the others."""
+    instance = SlideInstance(
+        "hardly",
+        1e14,
+        Models.of([LayerTable.of("m", bits=[1, 10**14], flop_per_sample=[10**9, 0])]),
+        Users.of(deadline_s=[2.0], frequency_hz=1e9, spectral_efficiency=1.0, energy_coefficient=1e-27, energy_j=0.5),
+    )
+    assert proved(instance.compiled) == 0
+    assert exact_share(instance.compiled.pair(0, 0)).high == Fraction(10**14 + 1, 2 * 10**14)
 
 
 def same(one: LeastShares, other: LeastShares) -> None:
@@ -272,15 +364,18 @@ def test_no_slack_at_all_leaves_no_small_lower_end() -> None:
     assert least_shares(instance.compiled).low[0] > 1
 
 
-def test_a_model_that_surely_needs_more_costs_no_hull() -> None:
-    small = LayerTable.of("a", bits=[1000, 1000], flop_per_sample=[10**6, 10**6])
+@pytest.mark.parametrize("energy_j", [0.001, 0.0016])
+def test_a_model_that_surely_needs_more_costs_no_hull(energy_j: float) -> None:
+    """With the larger budget the smaller model costs none either: full speed is within it."""
+    small = LayerTable.of("a", bits=[1000, 1000], flop_per_sample=[10**6, 5 * 10**5])
     large = LayerTable.of("b", bits=[8000, 8000], flop_per_sample=[10**6, 10**6])
     users = Users.of(
-        deadline_s=[0.01], frequency_hz=1e9, spectral_efficiency=1.0, energy_coefficient=1e-27, energy_j=0.001
+        deadline_s=[0.01], frequency_hz=1e9, spectral_efficiency=1.0, energy_coefficient=1e-27, energy_j=energy_j
     )
     alone = least_shares(SlideInstance("one", 1e7, Models.of([small]), users).compiled)
     both = least_shares(SlideInstance("two", 1e7, Models.of([small, large]), users).compiled)
-    assert alone.hulls == both.hulls > 0
+    assert alone.hulls == both.hulls
+    assert (alone.hulls == 0) == (energy_j == 0.0016)
     assert both.user_high[0] == alone.user_high[0]
 
 
@@ -409,20 +504,95 @@ def test_floats_decide_layers_without_work_or_bits(seed: int) -> None:
         assert high <= low * (1 + 1e-9)
         bound += not math.isnan(shares.tangent[pair])
     assert bound > 10
+    assert proved(instance.compiled) > 40
+
+
+def plain(compiled: Any) -> Any:
+    """The function before it was compiled."""
+    return getattr(compiled, "py_func", compiled)
 
 
 @pytest.mark.parametrize(
-    ("speed", "budget", "share", "fits"),
-    [(0.7, 50.0, 1.0, True), (0.6, 50.0, 1.0, False), (0.7, 48.0, 1.0, False), (0.7, 50.0, 0.5, False)],
+    ("speed", "budget", "share", "cost", "fits"),
+    [
+        (0.7, 50.0, 1.0, 7, True),
+        (0.7, 50.0, 1.0, 8, False),
+        (0.6, 50.0, 1.0, 0, False),
+        (0.7, 48.0, 1.0, 0, False),
+        (0.7, 50.0, 0.5, 0, False),
+    ],
 )
-def test_speeds_are_held_against_deadline_and_budget(speed: float, budget: float, share: float, fits: bool) -> None:
-    """100 ticks of work after 100 ticks of download with the whole band, 250 ticks until the deadline."""
-    compiled: Any = hull_kernel.fit_speeds
-    fit = getattr(compiled, "py_func", compiled)
-    bits, work, overhead = np.array([10]), np.array([100]), np.array([0])
+def test_speeds_are_held_against_deadline_and_budget(
+    speed: float, budget: float, share: float, cost: int, fits: bool
+) -> None:
+    """100 ticks of work after 100 ticks of download with the whole band, in 250 ticks but for a fixed cost."""
+    bits, work, overhead = np.array([10]), np.array([100]), np.array([cost])
     vertex, speeds, out = np.array([1, 0]), np.array([np.nan, speed]), np.empty(1)
-    found = fit(bits, work, overhead, 0, 1, 250, 10.0, 1.0, budget, share, 1.0, 1, vertex, speeds, out)
+    found = plain(hull_kernel.fit_speeds)(
+        bits, work, overhead, 0, 1, 250, 10.0, 1.0, budget, share, 1.0, 1, vertex, speeds, out
+    )
     assert bool(found) == fits
+
+
+@pytest.fixture
+def plain_cubes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a function that is not compiled may call."""
+    monkeypatch.setattr(hull_kernel, "_cubes", plain(hull_kernel._cubes))
+
+
+@pytest.mark.usefixtures("plain_cubes")
+def test_speeds_do_not_fall_by_rounding() -> None:
+    """Twelve equal layers: the last vertices lie on a line but for rounding, where the speeds would rise and fall."""
+    bits, work = 10**7 * np.arange(1, 13), 10**8 * np.arange(12, 0, -1)
+    left, vertex = np.empty(14, dtype=np.int64), np.empty(14, dtype=np.int64)
+    bs, speed = np.empty(14), np.empty(14)
+    where = (0, 12, 786531573493, 202.3935799809069, 345.44204864459476, 30.20458414816147)
+    top, _, _ = plain(hull_kernel.minorant)(bits, work, np.zeros(12), *where, left, bs, vertex, speed)
+    assert top >= 3
+    assert (np.diff(speed[1 : top + 1]) <= 0).all()
+
+
+@pytest.mark.usefixtures("plain_cubes")
+def test_speeds_are_infinite_where_no_time_is_left() -> None:
+    """Ten ticks of download within five: no speed is enough, and a negative one would be taken for a low one."""
+    left, vertex, bs, speed = np.empty(3, dtype=np.int64), np.empty(3, dtype=np.int64), np.empty(3), np.empty(3)
+    with np.errstate(invalid="ignore"):
+        plain(hull_kernel.minorant)(
+            np.array([10]), np.array([7]), np.zeros(1), 0, 1, 5, 1.0, 1.0, 1.0, left, bs, vertex, speed
+        )
+    assert speed[1] == math.inf
+
+
+@pytest.mark.usefixtures("plain_cubes")
+@pytest.mark.parametrize(("budget", "bound"), [(98.0, math.inf), (101.0, 0.0)])
+def test_slopes_decide_where_the_share_does_not_matter(budget: float, bound: float) -> None:
+    """Nothing to download, and 100 ticks of work in 100: some share is enough iff the budget is."""
+    vertex, speed = np.array([1, 0]), np.array([np.nan, 1.0])
+    with np.errstate(divide="ignore"):
+        found = plain(hull_kernel.dual_bound)(
+            np.array([0]), np.array([100]), np.array([0]), 1, 100, 10.0, 1.0, budget, 1.0, 1, vertex, speed
+        )
+    assert found == bound
+
+
+@pytest.mark.usefixtures("plain_cubes")
+def test_speeds_that_are_no_numbers_prove_nothing() -> None:
+    """Where no time is left for the last work, its speed is infinite, and the bound is infinite minus infinite."""
+    columns = np.array([10, 20]), np.array([200, 100]), np.array([0, 0])
+    vertex, speed = np.array([2, 1, 0]), np.array([0.0, np.inf, 0.3])
+    with np.errstate(invalid="ignore"):
+        bound = plain(hull_kernel.dual_bound)(*columns, 2, 250, 10.0, 1.0, 50.0, 1.0, 2, vertex, speed)
+    assert bound == 0.0
+
+
+def test_of_brackets_too_close_to_tell_the_largest_share_bounds() -> None:
+    """100 bits in no time at all, and 101 in 3 ticks, of deadlines of 10^15 ticks, which floats know to some 4."""
+    bits, work = np.array([100, 101]), np.array([10**15, 10**15 - 3])
+    for order in ([0, 1], [1, 0]):
+        low, high, tight = plain(hull_kernel.full_speed)(bits[order], work[order], np.zeros(2), 0, 2, 10**15, 1.0, 1.0)
+        assert tight == order.index(0)
+        assert low == pytest.approx(100 / (18 * 2.0**-52 * 1e15), rel=1e-9)
+        assert high == math.inf
 
 
 @pytest.mark.parametrize(

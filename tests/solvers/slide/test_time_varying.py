@@ -386,19 +386,11 @@ def test_ties_among_known_rates_are_decided_beside_a_logarithm() -> None:
     assert_feasible(instance, taking(instance, [0, 1, 2], [0, 0, 0]))
 
 
-def test_energy_budgets_and_other_variants_are_refused() -> None:
+def test_other_variants_are_refused() -> None:
     instance = downloads([[(4, 1)]])
-    users = replace(instance.users, energy_j=np.array([1.0]), energy_coefficient=np.array([1e-27]))
-    limited = replace(instance, users=users)
-    nothing = Allocation(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0))
     for name in ("time-varying", "edf-greedy", "moore-hodgson"):
-        with pytest.raises(AssumptionError, match=r"users\[0\]\.energy_j"):
-            solve(limited, name)
         with pytest.raises(AssumptionError, match="time-varying"):
             solve(replace(instance, variant="plain"), name)
-    for check in (violations, problem("slide").compiled_violations):
-        with pytest.raises(AssumptionError, match="energy"):
-            check(limited, nothing)
     with pytest.raises(AssumptionError, match="time-varying"):
         solve(instance, "slide")
     with pytest.raises(AssumptionError, match="time-varying"):
