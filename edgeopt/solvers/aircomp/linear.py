@@ -6,10 +6,12 @@ In units in which every device may send ``tr(B_n B_n^H) <= 1``, the best ``B_n``
 
 which is convex in ``X``; its multiplier ``l`` solves ``sum_i x_i / (l + x_i)^2 = 1`` over the eigenvalues, or is 0. So
 ``sigma^2 tr Ahat + sum_n g_n(H_n^H Ahat H_n)`` is convex in ``Ahat``, smooth, and exact for ``Ahat = A A^H`` where
-there are as many streams as antennas. With fewer, ``L l / (l + tr X / L)`` stands for ``l tr`` (Jensen's inequality).
+there are as many streams as antennas. With fewer, ``L`` eigenvalues count, of the relaxation those of
+`edgeopt.solvers.aircomp.hull`.
 
 For any ``l_n >= 0`` and any matrices ``Y_n`` whose ``D = sigma^2 I - sum_n l_n H_n Y_n Y_n^H H_n^H`` is positive
-semidefinite, no linear design has less than ``sum_n l_n (2 tr Y_n - l_n tr Y_n Y_n^H - 1)``.
+semidefinite, no linear design has less than ``sum_n l_n (2 tr Y_n - l_n tr Y_n Y_n^H - 1)``; with fewer streams than
+antennas `hull` says what is taken off.
 """
 
 from __future__ import annotations
@@ -17,11 +19,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from edgeopt.instances.aircomp.instance import ComplexArray, FloatArray
+from edgeopt.solvers.aircomp.hull import height, lumped
 from edgeopt.solvers.aircomp.zero_forcing import MOST_KICKS, kicked, received
 
 TOLERANCE = 1e-6
@@ -168,7 +170,7 @@ class _Work:
         self.channels, self.noise, self.streams = channels, noise, streams
         self.adjoints = np.ascontiguousarray(channels.conj().transpose(0, 2, 1))
         self.shape = channels.shape[1], columns
-        self.evened = relaxed and streams < channels.shape[2]
+        self.relaxed = relaxed
         self.evaluations = 0
 
     def packed(self, factor: ComplexArray) -> FloatArray:
@@ -178,54 +180,38 @@ class _Work:
         half = point.size // 2
         return (point[:half] + 1j * point[half:]).reshape(self.shape)
 
-    def _decomposed(self, factor: ComplexArray) -> tuple[ComplexArray, FloatArray, Any]:
-        """``H_n^H F``, the ``L`` eigenvalues of each ``X`` that count, and their vectors."""
+    def _decomposed(self, factor: ComplexArray) -> tuple[ComplexArray, FloatArray, ComplexArray]:
+        """``H_n^H F``, the eigenvalues of each ``X``, of which the first ``L`` count, and their vectors."""
         seen = self.adjoints @ factor
-        if self.evened:
-            power = (seen.real**2 + seen.imag**2).sum(axis=(1, 2)) / self.streams
-            return seen, np.repeat(power[:, None], self.streams, axis=1), None
         values, vectors = np.linalg.eigh(seen @ seen.conj().transpose(0, 2, 1))
-        return seen, np.maximum(values[:, -self.streams :], LEAST), vectors[:, :, -self.streams :]
+        values = np.maximum(values[:, ::-1], LEAST)
+        kept = values.shape[1] if self.relaxed else self.streams
+        values, vectors = values[:, :kept], vectors[:, :, ::-1][:, :, :kept]
+        return seen, lumped(values, self.streams) if self.relaxed else values, vectors
 
     def multipliers(self, point: FloatArray) -> FloatArray:
-        return multipliers(self._decomposed(self.unpacked(point))[1])
+        return multipliers(self._decomposed(self.unpacked(point))[1][:, : self.streams])
 
     def error(self, point: FloatArray) -> tuple[float, FloatArray]:
         self.evaluations += 1
         factor = self.unpacked(point)
         seen, x, vectors = self._decomposed(factor)
-        level = multipliers(x)
+        level = multipliers(x[:, : self.streams])
         base = np.maximum(level[:, None] + x, LEAST)
-        left = (level[:, None] / base).sum(axis=1) - level
+        left = (level[:, None] / base[:, : self.streams]).sum(axis=1) - level
         slopes = -2.0 * level[:, None] / base**2
-        if vectors is None:
-            moved = slopes[:, :1, None] * seen
-        else:
-            moved = (vectors * slopes[:, None, :]) @ (vectors.conj().transpose(0, 2, 1) @ seen)
+        moved = (vectors * slopes[:, None, :]) @ (vectors.conj().transpose(0, 2, 1) @ seen)
         gradient = np.tensordot(self.channels, moved, axes=([0, 2], [0, 1])) + 2.0 * self.noise * factor
         return self.noise * float(point @ point) + float(left.sum()), self.packed(gradient)
 
     def bound(self, point: FloatArray) -> tuple[float, FloatArray, ComplexArray]:
         """A lower bound with its multipliers and matrices, which are scaled until ``D`` is positive semidefinite."""
         _, x, vectors = self._decomposed(self.unpacked(point))
-        level = multipliers(x)
+        level = multipliers(x[:, : self.streams])
         inverse = 1.0 / np.maximum(level[:, None] + x, LEAST)
-        devices, _, antennas = self.channels.shape
-        matrices = np.zeros((devices, antennas, antennas), dtype=np.complex128)
-        if vectors is None:
-            matrices[:] = inverse[:, :1, None] * np.eye(antennas)
-        else:
-            matrices[:] = (vectors * inverse[:, None, :]) @ vectors.conj().transpose(0, 2, 1)
+        matrices = (vectors * inverse[:, None, :]) @ vectors.conj().transpose(0, 2, 1)
         used = level > 0
         matrices[~used] = 0.0
         most = float(np.linalg.eigvalsh(received(self.channels, level, matrices))[-1])
         matrices *= math.sqrt(min(1.0, self.noise / most)) if most > 0 else 1.0
-        return linear_bound(level, matrices, self.streams), level, matrices
-
-
-def linear_bound(levels: FloatArray, matrices: ComplexArray, streams: int) -> float:
-    """The lower bound of the module's docstring; scalar matrices count with `streams` rows."""
-    part = streams / matrices.shape[1]
-    traces = np.trace(matrices, axis1=1, axis2=2).real * part
-    squares = (matrices.real**2 + matrices.imag**2).sum(axis=(1, 2)) * part
-    return float((levels * (2 * traces - levels * squares - 1.0)).sum())
+        return float((height(level, matrices, self.streams) - level).sum()), level, matrices

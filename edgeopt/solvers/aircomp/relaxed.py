@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from edgeopt.instances.aircomp.instance import AirCompInstance, ComplexArray, DesignClass, FloatArray
 from edgeopt.solvers.aircomp import linear, zero_forcing
+from edgeopt.solvers.aircomp.hull import least_trace
 from edgeopt.solvers.aircomp.proof import Inequality
 
 LEAST_RANK = 1e-9
@@ -83,7 +83,7 @@ def powers_left(instance: AirCompInstance, shares: FloatArray) -> FloatArray:
 
 def inequality_of(instance: AirCompInstance) -> Inequality:
     """What bounds the designs of an instance from below."""
-    return "inverse" if instance.design == "zero-forcing" and instance.streams == instance.shape[2] else "error"
+    return "inverse" if instance.design == "zero-forcing" else "error"
 
 
 def invertible(channels: ComplexArray) -> bool:
@@ -125,12 +125,13 @@ def relax(
     repeats = instance.vector_length / instance.streams
     count = len(left)
     if (kind or inequality_of(instance)) == "inverse":
-        rank = zero_forcing.relaxation_rank(count, instance.streams, own.channels.shape[1])
+        rank = zero_forcing.relaxation_rank(count, instance.shape[2], own.channels.shape[1])
         found = zero_forcing.smallest_worst(
             own.channels,
             zero_forcing.start_factor(own.channels, rank, rng) if warm is None else warm.factor,
             weights=None if warm is None else warm.warm,
             sharpness=zero_forcing.SHARPNESS if warm is None else 40.0,
+            streams=instance.streams,
             tolerance=tolerance,
             stop=stop,
         )
@@ -138,7 +139,7 @@ def relax(
         matrices = found.inverses * (left / repeats)[:, None, None] / own.size**2
         omega = found.weights * repeats / left
         most = float(np.linalg.eigvalsh(zero_forcing.received(instance.channels[draw], omega, matrices))[-1])
-        total = float((omega * np.trace(matrices, axis1=1, axis2=2).real).sum())
+        total = float(omega @ least_trace(matrices, instance.streams))
         alpha = found.alpha / own.size**2
         return Relaxed(
             value=alpha,
@@ -151,7 +152,7 @@ def relax(
         )
     streams = instance.streams
     if warm is None:
-        rank = min(own.channels.shape[1], math.isqrt(count * instance.shape[2] ** 2) + 1)
+        rank = zero_forcing.relaxation_rank(count, instance.shape[2], own.channels.shape[1])
         start = zero_forcing.start_factor(own.channels, rank, rng)
         start /= np.linalg.norm(start)
     else:

@@ -150,14 +150,14 @@ def test_multipliers_solve_their_equation(seed: int) -> None:
     assert np.all((np.abs(used - 1) < 1e-8) | ((level == 0) & (used <= 1)))
 
 
-@given(st.integers(0, 10**6), st.sampled_from([(4, 2, 2), (5, 3, 2), (4, 3, 1)]), st.booleans())
+@given(st.integers(0, 10**6), st.sampled_from([(4, 2, 2), (5, 3, 2), (4, 3, 1), (6, 4, 2)]), st.booleans())
 def test_gradients_are_those_of_finite_differences(seed: int, shape: tuple[int, int, int], relaxed: bool) -> None:
     server, antennas, streams = shape
     rng = np.random.default_rng(seed)
     channels = rng.standard_normal((2, server, antennas)) + 1j * rng.standard_normal((2, server, antennas))
     columns = server if relaxed else streams
     work = linear._Work(channels, 0.3, streams, columns, relaxed)
-    other = zero_forcing._Work(channels, max(columns, antennas) if relaxed else columns)
+    other = zero_forcing._Work(channels, max(columns, antennas) if relaxed else columns, streams)
     logs = np.log(np.array([0.4, 0.6]))
     for function, size in (
         (work.error, 2 * server * columns),
