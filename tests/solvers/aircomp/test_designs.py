@@ -32,13 +32,14 @@ def proved(instance: AirCompInstance, proof: Any) -> Fraction:
 
 
 @st.composite
-def paper_like(draw: st.DrawFn, design: str) -> AirCompInstance:
-    """2-8 devices, 2-4 antennas, 4-20 at the server, any fading, spread and noise."""
+def paper_like(draw: st.DrawFn, design: str, missing: int = 0) -> AirCompInstance:
+    """2-8 devices, 2-4 antennas, 4-20 at the server, any fading, spread and noise; fewer streams by `missing`."""
     antennas = draw(st.integers(2, 4))
     return eo.generate(  # type: ignore[no-any-return]
         "aircomp",
         devices=draw(st.integers(2, 8)),
         antennas=antennas,
+        streams=max(1, antennas - missing),
         server_antennas=draw(st.integers(max(4, antennas), 20)),
         fading=draw(st.sampled_from(("rician", "rayleigh"))),
         gain_spread_db=draw(st.sampled_from((0.0, 10.0, 20.0))),
@@ -66,6 +67,20 @@ def test_zero_forcing_never_beats_its_bound(instance: AirCompInstance) -> None:
     strengths = np.linalg.svd(relaxations[0].factor, compute_uv=False) ** 2
     if strengths[instance.streams :].sum() < 1e-9:
         assert error <= bound * (1 + Fraction(1, 10**4))
+
+
+@settings(max_examples=max(8, settings.default.max_examples // 16))
+@given(st.sampled_from(["zero-forcing", "linear"]).flatmap(lambda design: paper_like(design, missing=1)))
+def test_fewer_streams_never_beat_their_bound(instance: AirCompInstance) -> None:
+    """Nor are they far from it."""
+    assert instance.shares is not None
+    linear = instance.design == "linear"
+    plan, relaxations, _ = designed(instance, instance.shares, Control(), solver="x", linear=linear)
+    error, broken = evaluate(instance, plan)
+    assert not broken
+    assert error is not None
+    bound = proved(instance, proof_of(instance, instance.shares, relaxations))
+    assert 0 < bound <= error <= bound * Fraction(3, 2)
 
 
 @settings(max_examples=max(8, settings.default.max_examples // 8))

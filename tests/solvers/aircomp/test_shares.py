@@ -182,6 +182,20 @@ def test_memory_and_budgets_limit_the_shares() -> None:
     assert first_shares(instance).sum() == pytest.approx(1)
 
 
+@pytest.mark.parametrize("seed", [1, 2])
+def test_where_devices_tie_many_cuts_make_the_bound(seed: int) -> None:
+    """All channels nearly the same, so that the device with the least power left decides: slopes jump at the optimum.
+
+    And some cuts are steep by many orders of magnitude, those at shares that leave next to nothing.
+    """
+    instance = eo.generate(
+        "aircomp", devices=3, antennas=1, server_antennas=3, corner="aligned", draws=2, shares="open", seed=seed
+    )
+    found = best_shares(instance, Control())
+    assert found.proof is not None
+    assert found.value <= found.proof.bound(instance) * 1.001
+
+
 def test_free_computing_leaves_the_shares_as_they_are() -> None:
     instance = opened(5, corner="free-computing")
     found = best_shares(instance, Control())
