@@ -24,13 +24,18 @@ from edgeopt.instances.aircomp.instance import ComplexArray, FloatArray
 
 
 def lumped(eigenvalues: FloatArray, streams: int) -> FloatArray:
-    """The eigenvalues (..., Nt), largest first, with the smallest ones lumped; the first ``L`` of them count."""
+    """The eigenvalues (..., Nt), largest first, with the smallest ones lumped; the first ``L`` of them count.
+
+    Those that are 0 may be a little less by rounding.
+    """
     count = eigenvalues.shape[-1]
     if streams == count:
         return eigenvalues
     tails = np.cumsum(eigenvalues[..., ::-1], axis=-1)[..., ::-1][..., :streams]
     levels = tails / np.arange(streams, 0, -1)
-    kept = np.argmax(eigenvalues[..., :streams] <= levels, axis=-1)[..., None]
+    fits = eigenvalues[..., :streams] <= levels
+    fits[..., -1] = True
+    kept = np.argmax(fits, axis=-1)[..., None]
     level = np.take_along_axis(levels, kept, axis=-1)
     result: FloatArray = np.where(np.arange(count) < kept, eigenvalues, level)
     return result

@@ -29,6 +29,8 @@ ROUNDING = 1e-9
 LEAST_CURVATURE = 1e-3
 """Part of the largest second derivative that the descent sees in every share."""
 STEPS, RESTARTS, MIXTURES = 60, 2, 40
+EVALUATIONS = 70
+"""Most of the descent, which does not end where slopes jump."""
 RADIUS = 0.1
 """Of the first step along the cuts, as part of the room that a device's power leaves."""
 LEAST_PART = 1e-7
@@ -151,6 +153,8 @@ def best_shares(
     scale = 1 / np.sqrt(np.maximum(curvature, max(LEAST_CURVATURE * curvature.max(), 1e-12)))
 
     def objective(point: FloatArray) -> tuple[float, FloatArray]:
+        if work.evaluations >= EVALUATIONS:
+            raise Enough
         value, gradient = work.value_and_slopes(point * scale)
         return value / unit, gradient * scale / unit
 

@@ -66,6 +66,7 @@ def descend(
     streams: int,
     *,
     relaxed: bool,
+    levels: FloatArray | None = None,
     tolerance: float = TOLERANCE,
     rounds: int = ROUNDS,
     stop: Callable[[], bool] = lambda: False,
@@ -84,6 +85,8 @@ def descend(
         ``L``.
     relaxed : bool
         Whether the factor stands for a matrix of any rank; then a bound is computed.
+    levels : (N,) float64, optional
+        Multipliers ``l_n`` that may make a good bound where the factor is now.
     tolerance : float
         Relative gap between the relaxation and its bound, at which it ends.
     rounds : int
@@ -94,27 +97,32 @@ def descend(
     from scipy.optimize import minimize
 
     work = _Work(channels, noise, streams, factor.shape[1], relaxed)
-    point = work.packed(factor)
+    point = work.sized(work.packed(factor))
     value, _ = work.error(point)
     nothing = np.zeros((len(channels), channels.shape[2], channels.shape[2]), dtype=np.complex128)
     best: tuple[float, FloatArray, ComplexArray] = 0.0, np.zeros(len(channels)), nothing
-    kicks = 0
+    if levels is not None:
+        best = work.bound(point, levels)
+    kicks, unit = 0, value or 1.0  # L-BFGS ends by absolute differences
+    least = value, point
     for _ in range(rounds):
+        if relaxed and least[0] <= best[0] * (1 + tolerance):
+            break
         found = minimize(
-            work.error,
+            lambda p: tuple(part / unit for part in work.error(p)),
             point,
             jac=True,
             method="L-BFGS-B",
             options={"maxiter": STEPS, "maxcor": 30, "ftol": 1e-15, "gtol": 1e-12},
         )
         before = value
-        point, value = found.x, float(found.fun)
+        point, value = found.x, float(found.fun) * unit
+        if value < least[0]:
+            least = value, point
         bound = best
         if relaxed:
             bound = work.bound(point)
             best = max(best, bound, key=lambda known: known[0])
-            if value <= best[0] * (1 + tolerance):
-                break
         if stop():
             break
         if before - value <= tolerance / 100 * value:
@@ -125,6 +133,7 @@ def descend(
             factor, size = work.unpacked(point), float(np.linalg.norm(point))
             if size:
                 point = work.packed(size * kicked(factor / size, received(channels, bound[1], bound[2])))
+    value, point = least
     if not relaxed:
         best = 0.0, work.multipliers(point), best[2]
     return LinearPoint(work.unpacked(point), value, best[1], best[0], best[2], work.evaluations)
@@ -192,6 +201,14 @@ class _Work:
     def multipliers(self, point: FloatArray) -> FloatArray:
         return multipliers(self._decomposed(self.unpacked(point))[1][:, : self.streams])
 
+    def sized(self, point: FloatArray) -> FloatArray:
+        """The point times the power of two with which its error is least, nearly: starts may be in other units."""
+        value, _ = self.error(point)
+        for factor in (2.0, 0.5):
+            while (other := self.error(factor * point)[0]) < value:
+                point, value = factor * point, other
+        return point
+
     def error(self, point: FloatArray) -> tuple[float, FloatArray]:
         self.evaluations += 1
         factor = self.unpacked(point)
@@ -204,10 +221,10 @@ class _Work:
         gradient = np.tensordot(self.channels, moved, axes=([0, 2], [0, 1])) + 2.0 * self.noise * factor
         return self.noise * float(point @ point) + float(left.sum()), self.packed(gradient)
 
-    def bound(self, point: FloatArray) -> tuple[float, FloatArray, ComplexArray]:
+    def bound(self, point: FloatArray, levels: FloatArray | None = None) -> tuple[float, FloatArray, ComplexArray]:
         """A lower bound with its multipliers and matrices, which are scaled until ``D`` is positive semidefinite."""
         _, x, vectors = self._decomposed(self.unpacked(point))
-        level = multipliers(x[:, : self.streams])
+        level = multipliers(x[:, : self.streams]) if levels is None else levels
         inverse = 1.0 / np.maximum(level[:, None] + x, LEAST)
         matrices = (vectors * inverse[:, None, :]) @ vectors.conj().transpose(0, 2, 1)
         used = level > 0

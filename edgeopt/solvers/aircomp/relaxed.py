@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,6 +15,8 @@ from edgeopt.solvers.aircomp.proof import Inequality
 
 LEAST_RANK = 1e-9
 """A channel whose singular values fall by more than this cannot be inverted."""
+STUCK = 1.001
+"""Ratio of error to bound above which the relaxation over all linear designs is tried from zero forcing, too."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -158,6 +161,8 @@ def relax(
     else:
         start = warm.factor
     point = linear.descend(own.channels, own.noise, start, streams, relaxed=True, tolerance=tolerance, stop=stop)
+    if point.error > point.bound * STUCK and invertible(own.channels) and not stop():
+        point = _from_zero_forcing(own, streams, point, rng, stop)
     return Relaxed(
         value=point.error,
         bound=point.bound,
@@ -167,6 +172,25 @@ def relax(
         warm=point.multipliers,
         slopes=-point.multipliers / left,
     )
+
+
+def _from_zero_forcing(
+    own: Scaled, streams: int, point: linear.LinearPoint, rng: np.random.Generator, stop: Callable[[], bool]
+) -> linear.LinearPoint:
+    """Where noise is next to nothing budgets act as steep penalties: start from zero forcing and its multipliers.
+
+    At ``A = sqrt(alpha) G`` the slack of the error is 0 with ``l_n = sigma^2 alpha w_n``.
+    """
+    count, _, antennas = own.channels.shape
+    rank = zero_forcing.relaxation_rank(count, antennas, own.channels.shape[1])
+    start = zero_forcing.start_factor(own.channels, rank, rng)
+    forced = zero_forcing.smallest_worst(own.channels, start, streams=streams, stop=stop)
+    other = linear.descend(
+        own.channels, own.noise, math.sqrt(forced.alpha) * forced.factor, streams, relaxed=True,
+        levels=own.noise * forced.alpha * forced.weights, stop=stop,
+    )  # fmt: skip
+    reached, shown = min(point, other, key=lambda p: p.error), max(point, other, key=lambda p: p.bound)
+    return replace(shown, factor=reached.factor, error=reached.error)
 
 
 def zero_forcing_weights(found: zero_forcing.WorstDevice) -> FloatArray:

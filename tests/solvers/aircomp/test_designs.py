@@ -112,7 +112,8 @@ def test_the_default_solver_on_every_corner(instance: AirCompInstance) -> None:
     assert result.value_evidence is not None
     assert str(result.value_evidence) == "checked"
     assert not eo.violations(instance, result.solution)
-    assert result.bound is None or result.bound <= result.value
+    assert result.bound is not None
+    assert result.bound <= result.value <= 1.5 * result.bound
 
 
 @settings(max_examples=max(8, settings.default.max_examples // 4))
@@ -154,6 +155,32 @@ def test_one_number_has_a_formula() -> None:
         result = eo.solve(instance)
         assert result.value * instance.compiled.unit == pytest.approx(wanted, rel=1e-6)
         assert result.bound * instance.compiled.unit == pytest.approx(wanted, rel=1e-4)
+
+
+@pytest.mark.parametrize("snr_db", [-47.0, -11.0, 10.0, 60.0, 105.0])
+@pytest.mark.parametrize("shares", [None, [1.0]])
+def test_any_noise_has_a_tight_bound(snr_db: float, shares: list[float] | None) -> None:
+    """One antenna everywhere: the best linear design has 1 / (1 + SNR); with more, value and bound meet."""
+    snr = 10 ** (snr_db / 10)
+    for channels in (np.ones((1, 1, 1, 1)), np.random.default_rng(0).standard_normal((1, 1, 6, 2))):
+        instance = AirCompInstance(
+            name="one", channels=channels, noise_w=1 / snr, devices=Devices.of(power_w=[1.0]), layer_parameters=1,
+            vector_length=1, streams=channels.shape[3], shares=shares, design="linear",
+        )  # fmt: skip
+        result = eo.solve(instance)
+        assert result.bound is not None
+        assert result.value <= result.bound * 1.0001
+        if channels.size == 1:
+            assert result.value * instance.compiled.unit == pytest.approx(1 / (1 + snr), rel=1e-6)
+
+
+@pytest.mark.parametrize("design", ["zero-forcing", "linear"])
+def test_next_to_no_noise_has_a_tight_bound(design: str) -> None:
+    instance = eo.generate(
+        "aircomp", devices=2, server_antennas=6, antennas=2, snr_db=85.0, seed=3, draws=2, shares="open", design=design
+    )
+    result = eo.solve(instance)
+    assert result.value <= result.bound * 1.001
 
 
 @given(st.integers(0, 10**6))
