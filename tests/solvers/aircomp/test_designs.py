@@ -177,7 +177,7 @@ def test_any_noise_has_a_tight_bound(snr_db: float, shares: list[float] | None) 
 @pytest.mark.parametrize("design", ["zero-forcing", "linear"])
 def test_next_to_no_noise_has_a_tight_bound(design: str) -> None:
     instance = eo.generate(
-        "aircomp", devices=2, server_antennas=6, antennas=2, snr_db=85.0, seed=3, draws=2, shares="open", design=design
+        "aircomp", devices=2, server_antennas=6, antennas=2, snr_db=85.0, seed=3, shares="open", design=design
     )
     result = eo.solve(instance)
     assert result.value <= result.bound * 1.001
