@@ -50,9 +50,7 @@ def aircomp(instance: Any, entry: Entry) -> None:
         assert not edgeopt.violations(instance, plan)
     assert entry.value is not None
     assert entry.bound is not None
-    assert 0 < entry.bound <= entry.value
-    if instance.streams == instance.shape[2]:
-        assert entry.value <= 1.08 * entry.bound
+    assert 0 < entry.bound <= entry.value <= 1.08 * entry.bound
 
 
 def batching(instance: Any, entry: Entry) -> None:

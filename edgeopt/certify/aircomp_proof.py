@@ -145,14 +145,21 @@ def _draw(
     matrices: ComplexArray,
     levels: list[Fraction] | None,
 ) -> dict[str, Any] | None:
+    if instance.streams < instance.shape[2]:
+        matrices = (matrices + matrices.conj().transpose(0, 2, 1)) / 2  # Hermitian to the last digit
     most = float(np.linalg.eigvalsh(received(instance.channels[draw], weights, matrices))[-1])
     for margin in MARGINS:
         entry: dict[str, Any] = {"weights": _integers(weights), "matrices": _complex(matrices), "most": None}
+        scale = 1.0
         if levels is not None:
             entry["weights"] = _integers(weights * (1 - 2.0**-40))  # rounded down, they sum to no more than 1
             entry["most"] = _number(most * (1 + margin))
         elif most > 0:
-            entry["matrices"] = _complex(matrices * math.sqrt(min(1.0, instance.noise_w / most) * (1 - margin)))
+            scale = math.sqrt(min(1.0, instance.noise_w / most) * (1 - margin))
+            entry["matrices"] = _complex(matrices * scale)
+        if instance.streams < instance.shape[2]:
+            tops = np.linalg.eigvalsh(matrices * scale)[:, -1] * (1 + margin)
+            entry["tops"] = _integers(np.maximum(tops, 0.0))
         try:
             draw_bound(program, program.channels[draw], entry, levels, "draw")
         except Refuted:

@@ -59,6 +59,9 @@ def test_latency_meets_the_numbers_it_is_fitted_to(tmp_path: Path) -> None:
 
 def test_convergence_ends_below_equal_shares(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     figure = made("convergence", monkeypatch, devices=2)
-    assert figure.rows[-1][2] < figure.rows[0][2]
-    assert all(row[2] >= 1 - 1e-5 and row[4] <= 1 + 1e-9 for row in figure.rows)
+    assert len(figure.rows) == 6
+    for first, last in ((0, 2), (3, 5)):
+        assert figure.rows[first][0] == figure.rows[last][0]
+        assert figure.rows[last][3] < figure.rows[first][3]
+    assert all(row[3] >= 1 - 1e-5 and row[5] <= 1 + 1e-9 for row in figure.rows)
     assert base.save(figure, tmp_path, prefix="aircomp", formats=["png"])

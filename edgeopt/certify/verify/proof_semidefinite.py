@@ -4,18 +4,27 @@ Device ``n`` holds the part ``m_n`` of every layer and has ``u_n = P_n - whole_n
 ``kappa`` parts. For each draw of the channels ``H_n`` the proof holds ``omega_n >= 0`` and matrices ``Y_n``; with
 ``Z_n = H_n Y_n`` and ``T_n = Re tr Y_n >= 0``:
 
-- ``inverse``, for zero forcing with as many streams as antennas. Such a receiver ``A = sqrt(alpha) G`` with
-  ``tr G G^H = 1`` needs ``alpha u_n >= kappa tr(X_n^-1)``, ``X_n = H_n^H G G^H H_n``, and its error is
-  ``sigma^2 alpha``. Since ``tr(X^-1) >= T^2 / tr(Y^H X Y)`` and the arithmetic mean of three numbers is not below the
-  geometric one, ``tr(X^-1) / u >= (3 T - tr(Y^H X Y) - u T / v) / v``. With ``sum_n omega_n v_n <= kappa`` and
+- ``inverse``, for zero forcing. Such a receiver ``A = sqrt(alpha) G`` with ``tr G G^H = 1`` needs
+  ``alpha u_n >= kappa tr(X_n^-1)``, ``X_n = H_n^H G G^H H_n``, and its error is ``sigma^2 alpha``. Since
+  ``tr(X^-1) >= T^2 / tr(Y^H X Y)`` and the arithmetic mean of three numbers is not below the geometric one,
+  ``tr(X^-1) / u >= (3 T - tr(Y^H X Y) - u T / v) / v``. With ``sum_n omega_n v_n <= kappa`` and
   ``most I - sum_n omega_n Z_n Z_n^H`` positive semidefinite: ``alpha >= sum_n omega_n T_n (3 - u_n / v_n) - most``.
 - ``error``, for all linear designs. The error that device ``n`` leaves is at least
   ``l tr(l I + X)^-1 - l u_n / kappa``, ``X = H_n^H A A^H H_n``, for any ``l >= 0``, by the multiplier of its budget,
   and ``tr(l I + X)^-1 >= 2 T - tr(Y^H (l I + X) Y)``. With ``l_n = omega_n`` and
   ``sigma^2 I - sum_n omega_n Z_n Z_n^H`` positive semidefinite: the error is at least
-  ``sum_n omega_n (2 T_n - omega_n ||Y_n||_F^2 - u_n / kappa)``. With ``L`` streams of fewer than ``Nt`` antennas every
-  ``Y_n`` must be a multiple ``z`` of the identity, and ``T_n``, ``||Y_n||^2`` are ``L z``, ``L z^2``: the ``L``
-  eigenvalues that count have at most the trace of ``X``, and ``l / (l + x)`` is convex.
+  ``sum_n omega_n (2 T_n - omega_n ||Y_n||_F^2 - u_n / kappa)``.
+
+With ``L`` streams of fewer than ``Nt`` antennas ``C = A^H H_n`` (G in place of A) is ``L x Nt``, ``C^H = U R`` with
+orthonormal columns ``U``, and it is ``C C^H`` that is inverted. Then every ``Y_n`` must be Hermitian, and the proof
+holds ``top_n`` with ``top_n I - Y_n`` positive semidefinite. ``W = (U^H Y^2 U)^(1/2)`` stands for ``Y``:
+``tr(W R R^H W)`` is ``tr(Y X Y)``, and ``W >= U^H Y U``, because ``U^H Y^2 U >= (U^H Y U)^2`` and roots keep that
+order. For a Hermitian ``Q`` the trace of ``U^H Q U`` is at least ``tr Q - (Nt - L) q``, where no eigenvalue of ``Q`` is
+above ``q``. So
+
+- in ``inverse``, ``T_n = tr Y_n - (Nt - L) top_n``;
+- in ``error``, with ``Q = 2 l Y - l^2 Y^2``, ``(Nt - L) q`` is taken off ``l (2 tr Y - l ||Y||^2)``, where ``q`` is
+  ``2 x - x^2`` with ``x = l top`` if that is at most 1, as ``2 y - y^2`` grows until there, and else 1, its most.
 
 The mean over the draws is linear in the shares, so its least value is where the cheapest devices are full. Several
 such cuts may be mixed: what is shown is the least value of their weighted mean.
@@ -226,8 +235,8 @@ def lower_bound(program: Program, proof: Any) -> Fraction:
     if inequality not in ("inverse", "error"):
         raise Unreadable("proof.inequality must be inverse or error")
     inverse = inequality == "inverse"
-    if inverse and (program.design != "zero-forcing" or program.streams != program.antennas):
-        raise Refuted("proof: this inequality is for zero forcing with as many streams as antennas")
+    if inverse and program.design != "zero-forcing":
+        raise Refuted("proof: this inequality is for zero forcing")
     total = sum(wholes(mix, "proof.mix", len(items(cuts, "proof.cuts")), least=1))
     if not total:
         raise Unreadable("proof.cuts must hold a cut")
@@ -264,7 +273,8 @@ def draw_bound(
     program: Program, draw: list[Matrix], entry: Any, levels: list[Fraction] | None, where: str
 ) -> tuple[Fraction, list[Fraction]]:
     """Of one draw, ``constant`` and ``slopes`` of the bound ``constant - sum_n slope_n u_n``."""
-    weights, matrices, most = fields(entry, where, "weights", "matrices", "most")
+    hidden = program.antennas - program.streams
+    weights, matrices, most, *tops = fields(entry, where, "weights", "matrices", "most", *(["tops"] if hidden else []))
     first, values = fields(weights, where, "exponent", "values")
     second, real, imag = fields(matrices, where, "exponent", "real", "imag")
     count, antennas = len(draw), program.antennas
@@ -288,6 +298,9 @@ def draw_bound(
     if not is_semidefinite(slack):
         raise Refuted(f"{where}: the slack is not positive semidefinite")
     traces = [trace(own) * two(shift) for own in y]
+    largest = top_of(tops[0], y, shift, where) if hidden else [Fraction(0)] * count
+    if levels is not None:
+        traces = [t - hidden * top for t, top in zip(traces, largest, strict=True)]
     if min(traces) < 0:
         raise Refuted(f"{where}: a trace is negative")
     if levels is not None:
@@ -297,11 +310,10 @@ def draw_bound(
         return constant, [w * t / v for w, t, v in zip(exact, traces, levels, strict=True)]
     if most is not None:
         raise Unreadable(f"{where}.most must be null here")
-    part = Fraction(program.streams, antennas)
-    if part != 1 and not all(is_multiple_of_identity(own) for own in y):
-        raise Refuted(f"{where}: with fewer streams than antennas the matrices must be multiples of the identity")
-    squares = [norm2(own) * two(2 * shift) * part for own in y]
-    constant = sum((w * (2 * t * part - w * s) for w, t, s in zip(exact, traces, squares, strict=True)), Fraction(0))
+    constant = Fraction(0)
+    for w, t, own, top in zip(exact, traces, y, largest, strict=True):
+        x = min(Fraction(1), w * top)
+        constant += w * (2 * t - w * norm2(own) * two(2 * shift)) - hidden * x * (2 - x)
     return constant, [w / program.kappa for w in exact]
 
 
@@ -318,12 +330,20 @@ def subtract(slack: Matrix, weight: int, seen: Matrix) -> None:
             slack[j][i] = (slack[i][j][0], -slack[i][j][1])
 
 
-def is_multiple_of_identity(own: Matrix) -> bool:
-    """Whether a matrix is a real multiple of the identity."""
-    z = own[0][0]
-    return z[1] == 0 and all(
-        entry == (z if i == j else (0, 0)) for i, row in enumerate(own) for j, entry in enumerate(row)
-    )
+def top_of(content: Any, y: list[Matrix], shift: int, where: str) -> list[Fraction]:
+    """Numbers that no eigenvalue of the Hermitian matrices ``y 2^shift`` is above, as they are stated."""
+    exponent, values = fields(content, f"{where}.tops", "exponent", "values")
+    unit = two(power_of(exponent) - shift)
+    stated = [top * unit for top in wholes(values, f"{where}.tops", len(y), least=0)]
+    for own, top in zip(y, stated, strict=True):
+        if own != adjoint(own):
+            raise Refuted(f"{where}: with fewer streams than antennas the matrices must be Hermitian")
+        rest = [[(-a, -b) for a, b in row] for row in own]
+        for i, row in enumerate(rest):
+            row[i] = (top.numerator // top.denominator + row[i][0], 0)
+        if not is_semidefinite(rest):
+            raise Refuted(f"{where}: an eigenvalue is above its top")
+    return [top * two(shift) for top in stated]
 
 
 def number(content: Any, where: str) -> Fraction:

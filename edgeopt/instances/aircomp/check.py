@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from edgeopt.instances.aircomp.instance import AirCompInstance
-from edgeopt.instances.aircomp.plan import Design, Plan
+from edgeopt.instances.aircomp.plan import Design, Plan, check_shapes
 from edgeopt.instances.base import Violation
 
 Number = tuple[Fraction, Fraction]
@@ -45,10 +45,14 @@ def violations(instance: AirCompInstance, plan: Plan) -> list[Violation]:
 
     Names: ``shares on the simplex``, ``given shares``, ``memory``, ``power budget`` (computing and sending within
     ``P_n``), ``zero forcing`` (``A^H H_n B_n = I``, in instances of that class).
+
+    Raises
+    ------
+    InstanceError
+        If an array of the plan has another shape than the instance asks for, or a number is not finite.
     """
+    check_shapes(instance, plan)
     found: list[Violation] = []
-    if len(plan.designs) != len(instance.channels):
-        return [Violation("designs", "plan", f"{len(plan.designs)}", f"{len(instance.channels)}, one a draw")]
     floats = [float(share) for share in plan.shares]
     if any(share < 0 for share in floats) or abs(sum(map(Fraction, floats), Fraction(-1))) > SUM_TOLERANCE:
         return [Violation("shares on the simplex", "all devices", f"{floats}", "parts that sum to 1")]

@@ -125,7 +125,7 @@ def evaluate(instance: AirCompInstance, plan: Plan) -> tuple[Fraction | None, li
     InstanceError
         If an array of the plan has another shape than the instance asks for, or a number is not finite.
     """
-    _check_shapes(instance, plan)
+    check_shapes(instance, plan)
     compiled = instance.compiled
     broken = _share_violations(instance, plan)
     left = compiled.transmit_power(exact_shares(plan.shares))
@@ -181,7 +181,14 @@ def _residuals(compiled: CompiledAirComp, draw: int, design: Design) -> list[Vio
     return found
 
 
-def _check_shapes(instance: AirCompInstance, plan: Plan) -> None:
+def check_shapes(instance: AirCompInstance, plan: Plan) -> None:
+    """Refuse a plan that is none of this instance.
+
+    Raises
+    ------
+    InstanceError
+        If an array has another shape than the instance asks for, or a number is not finite.
+    """
     count, server, device = instance.shape
     streams = instance.streams
     wanted: list[tuple[str, Any, tuple[int, ...]]] = [("shares", plan.shares, (count,))]
@@ -236,7 +243,7 @@ def decode_solution(instance: AirCompInstance, data: Any, where: str) -> Plan:
         designs.append(Design(_joined(entry["receive"], f"{at}.receive", 2), sent))
     plan = Plan(_numbers(listed, f"{where}: solution.shares", 1), tuple(designs))
     try:
-        _check_shapes(instance, plan)
+        check_shapes(instance, plan)
     except InstanceError as error:
         raise InstanceError(f"{where}: solution.{error}") from error
     return plan

@@ -43,8 +43,9 @@ def validate(instance: AirCompInstance) -> None:
     if instance.design not in DESIGNS:
         raise fail("design", instance.design, f"must be one of {', '.join(DESIGNS)}")
     for field, unit in (("noise_w", "W"), ("bytes_per_parameter", "byte"), ("bandwidth_hz", "Hz")):
-        if not LEAST <= getattr(instance, field) <= MOST:
-            raise fail(field, getattr(instance, field), f"must be a number from {LEAST} to {MOST} ({unit})")
+        number = getattr(instance, field)
+        if not isinstance(number, float) or not LEAST <= number <= MOST:
+            raise fail(field, number, f"must be a number from {LEAST} to {MOST} ({unit})")
     for field, least in (("layer_parameters", 1), ("vector_length", 1), ("layers", 1), ("streams", 1)):
         value = getattr(instance, field)
         if isinstance(value, bool) or not isinstance(value, Integral) or not least <= int(value) <= MOST_COUNT:

@@ -28,7 +28,11 @@ LEAST_LEFT = 1e-6
 ROUNDING = 1e-9
 LEAST_CURVATURE = 1e-3
 """Part of the largest second derivative that the descent sees in every share."""
-STEPS, RESTARTS, MIXTURES = 60, 2, 15
+STEPS, RESTARTS, MIXTURES = 60, 2, 40
+EVALUATIONS = 70
+"""Most of the descent, which does not end where slopes jump."""
+RADIUS = 0.1
+"""Of the first step along the cuts, as part of the room that a device's power leaves."""
 LEAST_PART = 1e-7
 """Of a cut in a mixture that is kept."""
 GAP = 1e-4
@@ -149,6 +153,8 @@ def best_shares(
     scale = 1 / np.sqrt(np.maximum(curvature, max(LEAST_CURVATURE * curvature.max(), 1e-12)))
 
     def objective(point: FloatArray) -> tuple[float, FloatArray]:
+        if work.evaluations >= EVALUATIONS:
+            raise Enough
         value, gradient = work.value_and_slopes(point * scale)
         return value / unit, gradient * scale / unit
 
@@ -167,16 +173,24 @@ def best_shares(
             )
     with suppress(Enough):  # where slopes jump, one cut is not enough: mixtures, and new shares where they are least
         work.tolerance = zero_forcing.TOLERANCE
+        room = powers_left(instance, first) / np.maximum(price, LEAST_CURVATURE * price.max() or 1.0)
+        radius, misses = RADIUS, 0
         for _ in range(MIXTURES if len(first) > 1 else 0):
-            target = work.mixed()
+            work.mix()
             work.end_if_closed(gap)
-            work.value_and_slopes((work.best.shares + target) / 2)
+            before = work.best.value
+            work.value_and_slopes(work.least_near(work.best.shares, radius * room))
+            misses = misses + 1 if work.best.value >= before else 0
+            if not misses:
+                radius *= 2
+            elif misses % 2 == 0:
+                radius /= 2
     best = work.best
     with suppress(Enough):  # once more, closer
         work.tolerance = gap / 1000
         work.relaxations = list(best.relaxations)
         work.value_and_slopes(best.shares)
-        work.mixed()
+        work.mix()
     return work.best._replace(proof=work.proof, evaluations=work.evaluations, stopped=control.stop())
 
 
@@ -243,8 +257,26 @@ class Relaxation:
         if bound > self.bound:
             self.bound, self.proof = bound, proof
 
-    def mixed(self) -> FloatArray:
-        """Mix the cuts for the best bound (Kelley 1960), and give the shares where all of them are least."""
+    def mix(self) -> None:
+        """Mix the cuts for the best bound (Kelley 1960)."""
+        limits = np.array([float(most) for most in self.instance.compiled.limit])
+        _, parts = self._least(np.zeros(len(limits)), limits)
+        kept = np.flatnonzero(parts > 0)
+        if len(kept):
+            self._offer(SemidefiniteProof(self.kind, tuple(self.cuts[k][0] for k in kept), parts[kept]))
+            if self.best is not None:
+                self.best = self.best._replace(proof=self.proof)
+
+    def least_near(self, shares: FloatArray, radius: FloatArray) -> FloatArray:
+        """The shares near others where all cuts are least."""
+        limits = most_shares(self.instance)
+        found, _ = self._least(np.clip(shares - radius, 0.0, limits), np.minimum(shares + radius, limits))
+        target = np.clip(found, 0.0, limits)
+        inside: FloatArray = target / target.sum()
+        return inside
+
+    def _least(self, low: FloatArray, high: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """The shares within limits where the largest cut is least, and how the cuts are mixed there."""
         from scipy.optimize import linprog
 
         compiled = self.instance.compiled
@@ -253,29 +285,23 @@ class Relaxation:
         count = len(power)
         slopes = np.array([slope for _, slope, _ in self.cuts])
         heights = np.array([constant for _, _, constant in self.cuts]) - slopes @ power
-        unit = float(np.abs(heights).max()) or 1.0
-        # min t  with  height_k + sum_n slope_kn whole_n m_n <= t
-        rows = np.hstack([slopes * whole, -np.full((len(slopes), 1), unit)]) / unit
+        # min t  with  height_k + sum_n slope_kn whole_n m_n <= t unit; cuts at shares that leave little power are steep
+        unit = self.best.value if self.best is not None else float(np.abs(heights).max())
+        rows = np.hstack([slopes * whole, np.full((len(slopes), 1), -unit)])
+        sizes = np.maximum(np.abs(rows).max(axis=1), np.abs(heights))
         found = linprog(
             np.append(np.zeros(count), 1.0),
-            A_ub=rows,
-            b_ub=-heights / unit,
+            A_ub=rows / sizes[:, None],
+            b_ub=-heights / sizes,
             A_eq=np.append(np.ones(count), 0.0)[None, :],
             b_eq=[1.0],
-            bounds=[*((0.0, float(most)) for most in compiled.limit), (None, None)],
+            bounds=[*zip(low.tolist(), high.tolist(), strict=True), (None, None)],
             method="highs",
         )
         if found.x is None:
             raise Enough
-        parts = np.maximum(-found.ineqlin.marginals, 0.0)
-        kept = np.flatnonzero(parts > LEAST_PART)
-        if len(kept):
-            self._offer(SemidefiniteProof(self.kind, tuple(self.cuts[k][0] for k in kept), parts[kept]))
-            if self.best is not None:
-                self.best = self.best._replace(proof=self.proof)
-        target: FloatArray = np.clip(found.x[:count], 0.0, most_shares(self.instance))
-        inside: FloatArray = target / target.sum()
-        return inside
+        parts = -found.ineqlin.marginals
+        return found.x[:count], np.where(parts > LEAST_PART, parts, 0.0) / sizes
 
     def end_if_closed(self, gap: float) -> None:
         """Leave the descent where value and bound meet."""

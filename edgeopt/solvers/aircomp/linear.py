@@ -6,10 +6,12 @@ In units in which every device may send ``tr(B_n B_n^H) <= 1``, the best ``B_n``
 
 which is convex in ``X``; its multiplier ``l`` solves ``sum_i x_i / (l + x_i)^2 = 1`` over the eigenvalues, or is 0. So
 ``sigma^2 tr Ahat + sum_n g_n(H_n^H Ahat H_n)`` is convex in ``Ahat``, smooth, and exact for ``Ahat = A A^H`` where
-there are as many streams as antennas. With fewer, ``L l / (l + tr X / L)`` stands for ``l tr`` (Jensen's inequality).
+there are as many streams as antennas. With fewer, ``L`` eigenvalues count, of the relaxation those of
+`edgeopt.solvers.aircomp.hull`.
 
 For any ``l_n >= 0`` and any matrices ``Y_n`` whose ``D = sigma^2 I - sum_n l_n H_n Y_n Y_n^H H_n^H`` is positive
-semidefinite, no linear design has less than ``sum_n l_n (2 tr Y_n - l_n tr Y_n Y_n^H - 1)``.
+semidefinite, no linear design has less than ``sum_n l_n (2 tr Y_n - l_n tr Y_n Y_n^H - 1)``; with fewer streams than
+antennas `hull` says what is taken off.
 """
 
 from __future__ import annotations
@@ -17,11 +19,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from edgeopt.instances.aircomp.instance import ComplexArray, FloatArray
+from edgeopt.solvers.aircomp.hull import height, lumped
 from edgeopt.solvers.aircomp.zero_forcing import MOST_KICKS, kicked, received
 
 TOLERANCE = 1e-6
@@ -64,6 +66,7 @@ def descend(
     streams: int,
     *,
     relaxed: bool,
+    levels: FloatArray | None = None,
     tolerance: float = TOLERANCE,
     rounds: int = ROUNDS,
     stop: Callable[[], bool] = lambda: False,
@@ -82,6 +85,8 @@ def descend(
         ``L``.
     relaxed : bool
         Whether the factor stands for a matrix of any rank; then a bound is computed.
+    levels : (N,) float64, optional
+        Multipliers ``l_n`` that may make a good bound where the factor is now.
     tolerance : float
         Relative gap between the relaxation and its bound, at which it ends.
     rounds : int
@@ -92,27 +97,32 @@ def descend(
     from scipy.optimize import minimize
 
     work = _Work(channels, noise, streams, factor.shape[1], relaxed)
-    point = work.packed(factor)
+    point = work.sized(work.packed(factor))
     value, _ = work.error(point)
     nothing = np.zeros((len(channels), channels.shape[2], channels.shape[2]), dtype=np.complex128)
     best: tuple[float, FloatArray, ComplexArray] = 0.0, np.zeros(len(channels)), nothing
-    kicks = 0
+    if levels is not None:
+        best = work.bound(point, levels)
+    kicks, unit = 0, value or 1.0  # L-BFGS ends by absolute differences
+    least = value, point
     for _ in range(rounds):
+        if relaxed and least[0] <= best[0] * (1 + tolerance):
+            break
         found = minimize(
-            work.error,
+            lambda p: tuple(part / unit for part in work.error(p)),
             point,
             jac=True,
             method="L-BFGS-B",
             options={"maxiter": STEPS, "maxcor": 30, "ftol": 1e-15, "gtol": 1e-12},
         )
         before = value
-        point, value = found.x, float(found.fun)
+        point, value = found.x, float(found.fun) * unit
+        if value < least[0]:
+            least = value, point
         bound = best
         if relaxed:
             bound = work.bound(point)
             best = max(best, bound, key=lambda known: known[0])
-            if value <= best[0] * (1 + tolerance):
-                break
         if stop():
             break
         if before - value <= tolerance / 100 * value:
@@ -123,6 +133,7 @@ def descend(
             factor, size = work.unpacked(point), float(np.linalg.norm(point))
             if size:
                 point = work.packed(size * kicked(factor / size, received(channels, bound[1], bound[2])))
+    value, point = least
     if not relaxed:
         best = 0.0, work.multipliers(point), best[2]
     return LinearPoint(work.unpacked(point), value, best[1], best[0], best[2], work.evaluations)
@@ -168,7 +179,7 @@ class _Work:
         self.channels, self.noise, self.streams = channels, noise, streams
         self.adjoints = np.ascontiguousarray(channels.conj().transpose(0, 2, 1))
         self.shape = channels.shape[1], columns
-        self.evened = relaxed and streams < channels.shape[2]
+        self.relaxed = relaxed
         self.evaluations = 0
 
     def packed(self, factor: ComplexArray) -> FloatArray:
@@ -178,54 +189,46 @@ class _Work:
         half = point.size // 2
         return (point[:half] + 1j * point[half:]).reshape(self.shape)
 
-    def _decomposed(self, factor: ComplexArray) -> tuple[ComplexArray, FloatArray, Any]:
-        """``H_n^H F``, the ``L`` eigenvalues of each ``X`` that count, and their vectors."""
+    def _decomposed(self, factor: ComplexArray) -> tuple[ComplexArray, FloatArray, ComplexArray]:
+        """``H_n^H F``, the eigenvalues of each ``X``, of which the first ``L`` count, and their vectors."""
         seen = self.adjoints @ factor
-        if self.evened:
-            power = (seen.real**2 + seen.imag**2).sum(axis=(1, 2)) / self.streams
-            return seen, np.repeat(power[:, None], self.streams, axis=1), None
         values, vectors = np.linalg.eigh(seen @ seen.conj().transpose(0, 2, 1))
-        return seen, np.maximum(values[:, -self.streams :], LEAST), vectors[:, :, -self.streams :]
+        values = np.maximum(values[:, ::-1], LEAST)
+        kept = values.shape[1] if self.relaxed else self.streams
+        values, vectors = values[:, :kept], vectors[:, :, ::-1][:, :, :kept]
+        return seen, lumped(values, self.streams) if self.relaxed else values, vectors
 
     def multipliers(self, point: FloatArray) -> FloatArray:
-        return multipliers(self._decomposed(self.unpacked(point))[1])
+        return multipliers(self._decomposed(self.unpacked(point))[1][:, : self.streams])
+
+    def sized(self, point: FloatArray) -> FloatArray:
+        """The point times the power of two with which its error is least, nearly: starts may be in other units."""
+        value, _ = self.error(point)
+        for factor in (2.0, 0.5):
+            while (other := self.error(factor * point)[0]) < value:
+                point, value = factor * point, other
+        return point
 
     def error(self, point: FloatArray) -> tuple[float, FloatArray]:
         self.evaluations += 1
         factor = self.unpacked(point)
         seen, x, vectors = self._decomposed(factor)
-        level = multipliers(x)
+        level = multipliers(x[:, : self.streams])
         base = np.maximum(level[:, None] + x, LEAST)
-        left = (level[:, None] / base).sum(axis=1) - level
+        left = (level[:, None] / base[:, : self.streams]).sum(axis=1) - level
         slopes = -2.0 * level[:, None] / base**2
-        if vectors is None:
-            moved = slopes[:, :1, None] * seen
-        else:
-            moved = (vectors * slopes[:, None, :]) @ (vectors.conj().transpose(0, 2, 1) @ seen)
+        moved = (vectors * slopes[:, None, :]) @ (vectors.conj().transpose(0, 2, 1) @ seen)
         gradient = np.tensordot(self.channels, moved, axes=([0, 2], [0, 1])) + 2.0 * self.noise * factor
         return self.noise * float(point @ point) + float(left.sum()), self.packed(gradient)
 
-    def bound(self, point: FloatArray) -> tuple[float, FloatArray, ComplexArray]:
+    def bound(self, point: FloatArray, levels: FloatArray | None = None) -> tuple[float, FloatArray, ComplexArray]:
         """A lower bound with its multipliers and matrices, which are scaled until ``D`` is positive semidefinite."""
         _, x, vectors = self._decomposed(self.unpacked(point))
-        level = multipliers(x)
+        level = multipliers(x[:, : self.streams]) if levels is None else levels
         inverse = 1.0 / np.maximum(level[:, None] + x, LEAST)
-        devices, _, antennas = self.channels.shape
-        matrices = np.zeros((devices, antennas, antennas), dtype=np.complex128)
-        if vectors is None:
-            matrices[:] = inverse[:, :1, None] * np.eye(antennas)
-        else:
-            matrices[:] = (vectors * inverse[:, None, :]) @ vectors.conj().transpose(0, 2, 1)
+        matrices = (vectors * inverse[:, None, :]) @ vectors.conj().transpose(0, 2, 1)
         used = level > 0
         matrices[~used] = 0.0
         most = float(np.linalg.eigvalsh(received(self.channels, level, matrices))[-1])
         matrices *= math.sqrt(min(1.0, self.noise / most)) if most > 0 else 1.0
-        return linear_bound(level, matrices, self.streams), level, matrices
-
-
-def linear_bound(levels: FloatArray, matrices: ComplexArray, streams: int) -> float:
-    """The lower bound of the module's docstring; scalar matrices count with `streams` rows."""
-    part = streams / matrices.shape[1]
-    traces = np.trace(matrices, axis1=1, axis2=2).real * part
-    squares = (matrices.real**2 + matrices.imag**2).sum(axis=(1, 2)) * part
-    return float((levels * (2 * traces - levels * squares - 1.0)).sum())
+        return float((height(level, matrices, self.streams) - level).sum()), level, matrices

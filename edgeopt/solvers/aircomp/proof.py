@@ -2,14 +2,16 @@
 
 With the power left for sending ``u_n = P_n - e_n m_n s``, ``kappa = L0/L`` and any ``w >= 0``, ``Y``, ``v > 0``:
 
-- ``inverse``, for zero forcing with as many streams as antennas. Of a receiver with ``tr Ghat = 1``
+- ``inverse``, for zero forcing. Of a receiver with ``tr Ghat = 1``
   ``alpha >= sum_n w_n kappa tr(X_n^-1) / u_n`` where the weights sum to at most 1, and by the inequality of the three
   means ``tr(X^-1) / u >= (3 T - tr(Y^H X Y) - u T / v) / v`` with ``T = Re tr Y >= 0``. So with
   ``omega_n = w_n kappa / v_n`` and any ``lambda`` not below the largest eigenvalue of
   ``sum_n omega_n H_n Y_n Y_n^H H_n^H``, ``alpha >= sum_n omega_n T_n (3 - u_n / v_n) - lambda``.
 - ``error``, for all linear designs. With ``omega = l`` and ``sigma^2 I - sum_n omega_n H_n Y_n Y_n^H H_n^H`` positive
-  semidefinite, the squared error is at least ``sum_n l_n (2 T_n - l_n ||Y_n||_F^2 - u_n / kappa)``, where with fewer
-  streams than antennas the ``Y_n`` are multiples of the identity of which ``L`` rows count.
+  semidefinite, the squared error is at least ``sum_n l_n (2 T_n - l_n ||Y_n||_F^2 - u_n / kappa)``.
+
+With fewer streams than antennas the ``Y_n`` are Hermitian, and `edgeopt.solvers.aircomp.hull` says what is taken off
+their traces.
 
 Both are linear in the shares, so the least over all shares is at an end of a fractional knapsack; a mixture of such
 lines bounds the error, too.
@@ -23,6 +25,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from edgeopt.instances.aircomp.instance import AirCompInstance, ComplexArray, FloatArray
+from edgeopt.solvers.aircomp.hull import height, least_trace
 from edgeopt.solvers.aircomp.zero_forcing import received
 
 if TYPE_CHECKING:
@@ -54,10 +57,7 @@ class Cut:
 
     def line(self, instance: AirCompInstance, inequality: Inequality) -> tuple[FloatArray, float]:
         """The bound is ``constant - sum_n slope_n u_n``: slopes (N,) and constant, in floats."""
-        compiled = instance.compiled
-        kappa, noise = float(compiled.repeats), instance.noise_w
-        part = instance.streams / instance.shape[2]
-        traces = np.trace(self.matrices, axis1=2, axis2=3).real
+        kappa, noise, streams = float(instance.compiled.repeats), instance.noise_w, instance.streams
         omega = self.weights if inequality == "error" else self.weights * kappa / self.levels
         most = np.array(
             [
@@ -67,10 +67,10 @@ class Cut:
         )
         if inequality == "error":
             # matrices that leave the slack negative are made smaller
-            scale = np.sqrt(np.minimum(1.0, noise / np.maximum(most, LEAST)))[:, None]
-            squares = (self.matrices.real**2 + self.matrices.imag**2).sum(axis=(2, 3)) * scale**2
-            constant = (self.weights * part * (2 * traces * scale - self.weights * squares)).sum(axis=1)
+            scale = np.sqrt(np.minimum(1.0, noise / np.maximum(most, LEAST)))
+            constant = height(self.weights, self.matrices * scale[:, None, None, None], streams).sum(axis=1)
             return self.weights.mean(axis=0) / kappa, float(constant.mean())
+        traces = least_trace(self.matrices, streams)
         constant = (3 * omega * traces).sum(axis=1) - most
         return noise * (omega * traces).mean(axis=0) / self.levels, noise * float(constant.mean())
 

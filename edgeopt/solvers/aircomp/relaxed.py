@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from edgeopt.instances.aircomp.instance import AirCompInstance, ComplexArray, DesignClass, FloatArray
 from edgeopt.solvers.aircomp import linear, zero_forcing
+from edgeopt.solvers.aircomp.hull import least_trace
 from edgeopt.solvers.aircomp.proof import Inequality
 
 LEAST_RANK = 1e-9
 """A channel whose singular values fall by more than this cannot be inverted."""
+STUCK = 1.001
+"""Ratio of error to bound above which the relaxation over all linear designs is tried from zero forcing, too."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,7 +86,7 @@ def powers_left(instance: AirCompInstance, shares: FloatArray) -> FloatArray:
 
 def inequality_of(instance: AirCompInstance) -> Inequality:
     """What bounds the designs of an instance from below."""
-    return "inverse" if instance.design == "zero-forcing" and instance.streams == instance.shape[2] else "error"
+    return "inverse" if instance.design == "zero-forcing" else "error"
 
 
 def invertible(channels: ComplexArray) -> bool:
@@ -125,12 +128,13 @@ def relax(
     repeats = instance.vector_length / instance.streams
     count = len(left)
     if (kind or inequality_of(instance)) == "inverse":
-        rank = zero_forcing.relaxation_rank(count, instance.streams, own.channels.shape[1])
+        rank = zero_forcing.relaxation_rank(count, instance.shape[2], own.channels.shape[1])
         found = zero_forcing.smallest_worst(
             own.channels,
             zero_forcing.start_factor(own.channels, rank, rng) if warm is None else warm.factor,
             weights=None if warm is None else warm.warm,
             sharpness=zero_forcing.SHARPNESS if warm is None else 40.0,
+            streams=instance.streams,
             tolerance=tolerance,
             stop=stop,
         )
@@ -138,7 +142,7 @@ def relax(
         matrices = found.inverses * (left / repeats)[:, None, None] / own.size**2
         omega = found.weights * repeats / left
         most = float(np.linalg.eigvalsh(zero_forcing.received(instance.channels[draw], omega, matrices))[-1])
-        total = float((omega * np.trace(matrices, axis1=1, axis2=2).real).sum())
+        total = float(omega @ least_trace(matrices, instance.streams))
         alpha = found.alpha / own.size**2
         return Relaxed(
             value=alpha,
@@ -151,12 +155,14 @@ def relax(
         )
     streams = instance.streams
     if warm is None:
-        rank = min(own.channels.shape[1], math.isqrt(count * instance.shape[2] ** 2) + 1)
+        rank = zero_forcing.relaxation_rank(count, instance.shape[2], own.channels.shape[1])
         start = zero_forcing.start_factor(own.channels, rank, rng)
         start /= np.linalg.norm(start)
     else:
         start = warm.factor
     point = linear.descend(own.channels, own.noise, start, streams, relaxed=True, tolerance=tolerance, stop=stop)
+    if point.error > point.bound * STUCK and invertible(own.channels) and not stop():
+        point = _from_zero_forcing(own, streams, point, rng, stop)
     return Relaxed(
         value=point.error,
         bound=point.bound,
@@ -166,6 +172,25 @@ def relax(
         warm=point.multipliers,
         slopes=-point.multipliers / left,
     )
+
+
+def _from_zero_forcing(
+    own: Scaled, streams: int, point: linear.LinearPoint, rng: np.random.Generator, stop: Callable[[], bool]
+) -> linear.LinearPoint:
+    """Where noise is next to nothing budgets act as steep penalties: start from zero forcing and its multipliers.
+
+    At ``A = sqrt(alpha) G`` the slack of the error is 0 with ``l_n = sigma^2 alpha w_n``.
+    """
+    count, _, antennas = own.channels.shape
+    rank = zero_forcing.relaxation_rank(count, antennas, own.channels.shape[1])
+    start = zero_forcing.start_factor(own.channels, rank, rng)
+    forced = zero_forcing.smallest_worst(own.channels, start, streams=streams, stop=stop)
+    other = linear.descend(
+        own.channels, own.noise, math.sqrt(forced.alpha) * forced.factor, streams, relaxed=True,
+        levels=own.noise * forced.alpha * forced.weights, stop=stop,
+    )  # fmt: skip
+    reached, shown = min(point, other, key=lambda p: p.error), max(point, other, key=lambda p: p.bound)
+    return replace(shown, factor=reached.factor, error=reached.error)
 
 
 def zero_forcing_weights(found: zero_forcing.WorstDevice) -> FloatArray:

@@ -2,15 +2,25 @@
 
 In step ``t`` one channel draw is sampled and its short term solved at the shares ``m_t``; the slope of its ``alpha``
 by the envelope theorem, ``mu_n alpha e_n s / (P_n - e_n m_n s)`` with the normalised multipliers ``mu_n``, goes into
-``d_t = (1 - rho_t) d_(t-1) + rho_t g_t``. The surrogate ``<d_t, m - m_t> + tau/2 ||m - m_t||^2`` is minimised over the
-simplex, which is a projection, and ``m_(t+1) = m_t + gamma_t (m* - m_t)``. The steps
-``rho_t = (1 + (t-1)/10)^-0.6`` and ``gamma_t = (1 + (t-1)/10)^-0.9`` keep the published rules: both go to 0, their sums
-diverge, those of their squares do not, and ``gamma/rho`` goes to 0.
+``d_t = (1 - rho_t) d_(t-1) + rho_t g_t``. A strongly convex surrogate with the slope ``d_t`` at ``m_t`` is minimised
+over the simplex, and ``m_(t+1) = m_t + gamma_t (m* - m_t)``. The steps ``rho_t = (1 + (t-1)/10)^-0.6`` and
+``gamma_t = (1 + (t-1)/10)^-0.9`` keep the published rules: both go to 0, their sums diverge, those of their squares do
+not, and ``gamma/rho`` goes to 0.
+
+Two surrogates:
+
+- ``proximal``, the published one: ``<d_t, m - m_t> + tau/2 ||m - m_t||^2``, whose minimum is a projection. One
+  curvature ``tau`` is for all devices, and the tightest one sets it.
+- ``reciprocal``: the error falls with the power left as ``1/u_n``, so that is kept,
+  ``sum_n d_n u_n(m_t)^2 / (e_n s) / u_n(m)`` with ``u_n(m) = P_n - e_n m_n s``. It has no parameter, each device has
+  its own curvature ``2 d_n e_n s / u_n``, and no step comes near a share that would leave no power.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -28,6 +38,14 @@ RHO, GAMMA, DELAY = 0.6, 0.9, 10
 STEPS = 300
 TOLERANCE = 1e-4
 """Of the short term within a step; the steps themselves are noisier."""
+LEAST_PART = 1e-3
+"""Of the largest slope and of the highest price of computing that every device counts with, for strong convexity."""
+
+MOST_LEVEL = 40.0
+"""Logarithm of a root of slopes over the largest one that the bisection looks at, both ways."""
+
+Surrogate = Literal["reciprocal", "proximal"]
+SURROGATES: tuple[Surrogate, ...] = get_args(Surrogate)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,6 +71,7 @@ def sca(
     control: Control,
     *,
     steps: int = STEPS,
+    surrogate: str = "reciprocal",
     curvature: float | None = None,
     starts: int = STARTS,
 ) -> Answer:
@@ -64,8 +83,11 @@ def sca(
         With open shares; draws are sampled from its own.
     control : Control
     steps : int
+    surrogate : {"reciprocal", "proximal"}
+        Ours, or the published one; see the module.
     curvature : float, optional
-        ``tau`` of the surrogate; when not given, that of ``alpha`` in the share of the tightest device at the start.
+        ``tau`` of the proximal surrogate; when not given, that of ``alpha`` in the share of the tightest device at the
+        start.
     starts : int
         Most zero-forcing descents a draw.
 
@@ -80,7 +102,7 @@ def sca(
     linear = instance.design == "linear"
     if not linear:
         require_invertible(instance, "sca")
-    way = trace(instance, control, steps=steps, curvature=curvature)
+    way = trace(instance, control, steps=steps, surrogate=surrogate, curvature=curvature)
     shares = way.shares[-1]
     plan, relaxations, stopped = designed(instance, shares, control, solver="sca", linear=linear, starts=starts)
     return answer(
@@ -101,7 +123,14 @@ def require_open(instance: AirCompInstance, solver: str) -> None:
         raise AssumptionError(f"{solver} chooses the shares, those of {instance.name} are given (field shares)")
 
 
-def trace(instance: AirCompInstance, control: Control, *, steps: int = STEPS, curvature: float | None = None) -> Trace:
+def trace(
+    instance: AirCompInstance,
+    control: Control,
+    *,
+    steps: int = STEPS,
+    surrogate: str = "reciprocal",
+    curvature: float | None = None,
+) -> Trace:
     """The shares step by step; see `sca`.
 
     Raises
@@ -111,6 +140,10 @@ def trace(instance: AirCompInstance, control: Control, *, steps: int = STEPS, cu
     """
     if steps < 1:
         raise InstanceError(f"steps = {steps}: must be 1 or more")
+    if surrogate not in SURROGATES:
+        raise InstanceError(f"surrogate = {surrogate!r}: must be one of {', '.join(SURROGATES)}")
+    if curvature is not None and surrogate != "proximal":
+        raise InstanceError(f"curvature = {curvature}: is of surrogate=proximal; the other has none")
     if curvature is not None and not curvature > 0:
         raise InstanceError(f"curvature = {curvature}: must be > 0")
     rng = np.random.default_rng(control.seed)
@@ -134,7 +167,10 @@ def trace(instance: AirCompInstance, control: Control, *, steps: int = STEPS, cu
             tau = 2 * float((slopes * price / left).max()) or 1.0
         rho, gamma = (1 + (t - 1) / DELAY) ** -RHO, (1 + (t - 1) / DELAY) ** -GAMMA
         mean = (1 - rho) * mean + rho * slopes
-        target = projected(shares - mean / tau, limits)
+        if surrogate == "proximal":
+            target = projected(shares - mean / tau, limits)
+        else:
+            target = least_reciprocal(shares, mean, left, price, limits)
         shares = shares + gamma * (target - shares)
         ways.append(shares)
         sampled.append(value)
@@ -150,4 +186,36 @@ def projected(point: FloatArray, limits: FloatArray) -> FloatArray:
         low, high = (level, high) if np.clip(point - level, 0.0, limits).sum() > 1 else (low, level)
     found = np.clip(point - high, 0.0, limits)
     result: FloatArray = found / found.sum() if found.sum() else found
+    return result
+
+
+def least_reciprocal(
+    shares: FloatArray, slopes: FloatArray, left: FloatArray, price: FloatArray, limits: FloatArray
+) -> FloatArray:
+    """The shares (sum 1, from 0 to the limits) where ``sum_n d_n u_n^2 / price_n / u_n(m)`` is least.
+
+    At the least all slopes ``d_n (u_n / u_n(m))^2`` are equal where no limit binds, so ``u_n(m)`` is ``u_n`` times the
+    root of ``d_n`` over a level, which is found by bisection.
+
+    Parameters
+    ----------
+    shares, slopes : (N,) float64
+        ``m_t`` and ``d_t``, not negative.
+    left : (N,) float64
+        ``u_n(m_t)`` (W).
+    price : (N,) float64
+        ``e_n s`` (W), what computing a whole layer takes.
+    limits : (N,) float64
+    """
+    if not slopes.max() > 0:
+        return shares
+    root = np.sqrt(np.maximum(slopes / slopes.max(), LEAST_PART))
+    room = left / np.maximum(price, LEAST_PART * price.max())
+    low, high = -MOST_LEVEL, MOST_LEVEL
+    for _ in range(100):
+        level = (low + high) / 2
+        total = np.clip(shares + room * (1 - root * math.exp(-level)), 0.0, limits).sum()
+        low, high = (low, level) if total > 1 else (level, high)
+    found = np.clip(shares + room * (1 - root * math.exp(-low)), 0.0, limits)
+    result: FloatArray = found / found.sum() if found.sum() else shares
     return result

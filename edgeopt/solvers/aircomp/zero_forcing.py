@@ -2,8 +2,9 @@
 
 With channels scaled by ``sqrt(u_n L / L0)`` a zero-forcing receiver ``G`` with ``tr(G G^H) = 1`` needs
 ``alpha = max_n f_n``, ``f_n = tr[(H_n^H G G^H H_n)^-1]``. Each ``f_n`` is convex in ``Ghat = G G^H``, so the problem is
-convex but for the rank of ``Ghat``, which is at most ``L``. Here ``Ghat`` is ``F F^H`` with ``r`` columns: with
-``r = L`` that is a descent on the exact problem, and with ``r^2`` more than the ``N L^2 + 1`` equations that
+convex but for the rank of ``Ghat``, which is at most ``L``. (With fewer streams than antennas `hull` says what stands
+for ``f_n``, and for the traces of ``Y_n`` below.) Here ``Ghat`` is ``F F^H`` with ``r`` columns: with
+``r = L`` that is a descent on the exact problem, and with ``r^2`` more than the ``N Nt^2 + 1`` equations that
 ``Ghat`` enters it is the relaxation (Barvinok 1995, Pataki 1998: some optimum has no larger rank; Burer and Monteiro
 2005: then local minima are global).
 
@@ -25,6 +26,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgeopt.instances.aircomp.instance import ComplexArray, FloatArray
+from edgeopt.solvers.aircomp.hull import least_trace, lumped
 
 TOLERANCE = 1e-6
 """Relative gap between value and bound at which the relaxation ends."""
@@ -32,6 +34,8 @@ ROUNDS, STEPS = 40, 80
 """Most updates of the weights, and most L-BFGS steps between two."""
 SHARPNESS, GROWTH, SHARPEST = 6.0, 1.7, 400.0
 MOST_KICKS, KICK, KICKED_SHARPNESS = 4, 0.1, 20.0
+KICKED_GAP = 1e-5
+"""Smaller gaps between value and bound are left: there it is rounding, and no lost column."""
 LEAST_WEIGHT = 1e-14
 HUGE = 1e200
 LEAST_SIZE = 1e-100
@@ -69,9 +73,9 @@ class WorstDevice:
         return float(self.values.max())
 
 
-def relaxation_rank(devices: int, streams: int, dimension: int) -> int:
+def relaxation_rank(devices: int, antennas: int, dimension: int) -> int:
     """Columns of a factor with which the relaxation has no local minima."""
-    return min(dimension, math.isqrt(devices * streams**2 + 1) + 1)
+    return min(dimension, math.isqrt(devices * antennas**2 + 1) + 1)
 
 
 def basis(channels: ComplexArray) -> ComplexArray:
@@ -100,6 +104,7 @@ def smallest_worst(
     weights: FloatArray | None = None,
     sharpness: float = SHARPNESS,
     relaxed: bool = True,
+    streams: int | None = None,
     tolerance: float = TOLERANCE,
     rounds: int = ROUNDS,
     stop: Callable[[], bool] = lambda: False,
@@ -119,18 +124,21 @@ def smallest_worst(
     relaxed : bool
         Whether the factor stands for a matrix of any rank: then a bound is computed, and the method ends where it is
         within `tolerance` of the value. Otherwise it ends where the value does not fall any more.
+    streams : int, optional
+        ``L`` of the relaxation, as many as a device has antennas when not given.
     tolerance : float
     rounds : int
     stop : callable
         Polled between rounds.
     """
-    work = _Work(channels, factor.shape[1])
+    count, _, antennas = channels.shape
+    own_streams = streams or antennas
+    work = _Work(channels, factor.shape[1], own_streams)
     point = work.packed(factor / np.linalg.norm(factor))
-    count = len(channels)
     own = np.full(count, 1.0 / count) if weights is None else np.maximum(weights, LEAST_WEIGHT)
     best: WorstDevice | None = None
-    certified: tuple[float, FloatArray, ComplexArray] = 0.0, own, np.zeros((count, *work.eye.shape), dtype=complex)
-    stalled = kicks = 0
+    certified: tuple[float, FloatArray, ComplexArray] = 0.0, own, np.zeros((count, antennas, antennas), dtype=complex)
+    stalled, kicks, kicked_gap = 0, 0, math.inf
     for _ in range(rounds):
         point = work.descended(point, own, sharpness)
         values, inverses = work.values(point)
@@ -144,7 +152,7 @@ def smallest_worst(
         if relaxed:
             linear = own / values
             linear /= linear.sum()
-            bound = weighted_bound(channels, linear, inverses)
+            bound = weighted_bound(channels, linear, inverses, own_streams)
             if bound > certified[0]:
                 certified = bound, linear, inverses
         gained = max(before / best.alpha, certified[0] / bound_before if bound_before else 2.0) - 1
@@ -154,8 +162,10 @@ def smallest_worst(
         if closed or stop():
             break
         if stalled >= 2:
-            if not relaxed or kicks == MOST_KICKS:
+            gap = best.alpha / certified[0] - 1 if relaxed and certified[0] else math.inf
+            if not relaxed or kicks == MOST_KICKS or gap < KICKED_GAP or gap > kicked_gap / 2:
                 break
+            kicked_gap = gap
             # a factor that has lost columns may be stationary without being optimal
             kicks, stalled, sharpness = kicks + 1, 0, KICKED_SHARPNESS
             matrix = received(channels, certified[1], certified[2])
@@ -184,10 +194,10 @@ def kicked(factor: ComplexArray, matrix: ComplexArray) -> ComplexArray:
     return result
 
 
-def weighted_bound(channels: ComplexArray, weights: FloatArray, inverses: ComplexArray) -> float:
+def weighted_bound(channels: ComplexArray, weights: FloatArray, inverses: ComplexArray, streams: int) -> float:
     """The lower bound of the module's docstring, in floats."""
     most = np.linalg.eigvalsh(received(channels, weights, inverses))[-1]
-    total = float(weights @ np.trace(inverses, axis1=1, axis2=2).real)
+    total = float(weights @ least_trace(inverses, streams))
     return total**2 / float(most) if most > 0 else 0.0
 
 
@@ -202,12 +212,14 @@ def received(channels: ComplexArray, weights: FloatArray, matrices: ComplexArray
 class _Work:
     """The smoothed objective and its gradient for one set of channels."""
 
-    def __init__(self, channels: ComplexArray, columns: int) -> None:
+    def __init__(self, channels: ComplexArray, columns: int, streams: int) -> None:
         self.channels = channels
         self.adjoints = np.ascontiguousarray(channels.conj().transpose(0, 2, 1))
         self.shape = channels.shape[1], columns
-        self.eye = np.eye(channels.shape[2])
-        self.small = columns < channels.shape[2]  # fewer streams than antennas: invert the smaller product
+        self.streams = streams
+        antennas = channels.shape[2]
+        self.small = columns < antennas  # a design with fewer streams than antennas: invert the smaller product
+        self.lumps = not self.small and streams < antennas
         self.evaluations = 0
 
     def packed(self, factor: ComplexArray) -> FloatArray:
@@ -221,17 +233,25 @@ class _Work:
         """``f_n`` and the inverses at a normalised point, by singular values, which stay positive."""
         seen = self.adjoints @ self.unpacked(point)
         left, sizes, right = np.linalg.svd(seen, full_matrices=False)
-        strengths = 1.0 / np.maximum(sizes, LEAST_SIZE) ** 2
+        squares = np.maximum(sizes, LEAST_SIZE) ** 2
+        strengths = 1.0 / (lumped(squares, self.streams) if self.lumps else squares)
         vectors = right.conj().transpose(0, 2, 1) if self.small else left
         inverse = (vectors * strengths[:, None, :]) @ vectors.conj().transpose(0, 2, 1)
-        return strengths.sum(axis=1), inverse
+        return strengths[:, : self.streams].sum(axis=1), inverse
 
-    def _inverse(self, seen: ComplexArray) -> ComplexArray | None:
+    def _inverse(self, seen: ComplexArray) -> tuple[FloatArray, ComplexArray] | None:
+        """``f_n`` and the inverses, without the care of `values`; None where one does not exist."""
         other = seen.conj().transpose(0, 2, 1)
         try:
-            return np.asarray(np.linalg.inv(other @ seen if self.small else seen @ other), dtype=np.complex128)
+            if self.lumps:
+                values, vectors = np.linalg.eigh(seen @ other)
+                strengths = 1.0 / np.maximum(lumped(values[:, ::-1], self.streams), LEAST_SIZE)
+                inverse = (vectors[:, :, ::-1] * strengths[:, None, :]) @ vectors[:, :, ::-1].conj().transpose(0, 2, 1)
+                return strengths[:, : self.streams].sum(axis=1), inverse
+            inverse = np.asarray(np.linalg.inv(other @ seen if self.small else seen @ other), dtype=np.complex128)
         except np.linalg.LinAlgError:
             return None
+        return np.trace(inverse, axis1=1, axis2=2).real, inverse
 
     def descended(self, point: FloatArray, weights: FloatArray, sharpness: float) -> FloatArray:
         from scipy.optimize import minimize
@@ -252,10 +272,10 @@ class _Work:
         self.evaluations += 1
         factor, size = self.unpacked(point), float(point @ point)
         seen = self.adjoints @ factor  # H_n^H F
-        inverse = self._inverse(seen)
-        if inverse is None:
+        found = self._inverse(seen)
+        if found is None:
             return HUGE, np.zeros_like(point)
-        values = np.trace(inverse, axis1=1, axis2=2).real
+        values, inverse = found
         if not (values > 0).all() or not np.isfinite(values).all():
             return HUGE, np.zeros_like(point)
         scaled = logs + sharpness * (np.log(values) + math.log(size))

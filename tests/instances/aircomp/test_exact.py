@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import edgeopt as eo
+from edgeopt.errors import InstanceError
 from edgeopt.instances.aircomp import AirCompInstance, Design, Plan, check
 from edgeopt.instances.aircomp.exact import Gaussian, power_of_two, trace_of_inverse
 from edgeopt.instances.aircomp.plan import evaluate, value
@@ -27,6 +28,27 @@ def directions(instance: AirCompInstance, seed: int = 0) -> Plan:
         np.array(shares),
         tuple(Design(rng.standard_normal(shape) + 1j * rng.standard_normal(shape)) for _ in range(instance.draws)),
     )
+
+
+@pytest.mark.parametrize(
+    ("plan", "words"),
+    [
+        (Plan(np.full(3, 1 / 3), ()), "designs has 0 entries: must have 1"),
+        (Plan(np.full(2, 1 / 2), (Design(np.ones((6, 2), dtype=complex)),)), r"shares has the shape \(2,\): must be"),
+        (Plan([1 / 3] * 3, (Design(np.ones((6, 2), dtype=complex)),)), "shares has the shape None"),  # type: ignore[arg-type]
+        (Plan(np.full(3, np.nan), (Design(np.ones((6, 2), dtype=complex)),)), "shares: must hold finite numbers"),
+        (Plan(np.full(3, 1 / 3), (Design(np.ones((5, 2), dtype=complex)),)), r"designs\[0\]\.receive has the shape"),
+        (Plan(np.full(3, 1 / 3), (Design(np.full((6, 2), np.inf + 0j)),)), "receive: must hold finite numbers"),
+        (
+            Plan(np.full(3, 1 / 3), (Design(np.ones((6, 2), dtype=complex), np.ones((3, 2, 1), dtype=complex)),)),
+            r"designs\[0\]\.transmit has the shape \(3, 2, 1\): must be \(3, 2, 2\)",
+        ),
+    ],
+)
+def test_a_plan_that_is_none_is_refused_on_both_paths(plan: Plan, words: str) -> None:
+    for violations in (check.violations, evaluate):
+        with pytest.raises(InstanceError, match=words):
+            violations(INSTANCE, plan)
 
 
 @given(st.data())

@@ -111,6 +111,12 @@ def made(**fields: Any) -> AirCompInstance:
     return AirCompInstance(**{**whole, **fields})
 
 
+@pytest.mark.parametrize("value", ["loud", None, [1.0], float("nan"), -1.0])
+def test_noise_that_is_no_number(value: Any) -> None:
+    with pytest.raises(InstanceError, match=r"noise_w = .*: must be a number from 1e-30 to 1e\+30 \(W\)"):
+        made(noise_w=value)
+
+
 def test_fewer_server_antennas_than_a_device_has() -> None:
     with pytest.raises(InstanceError, match=r"server antennas = 1: must be at least the 2 antennas of a device"):
         made(channels=np.ones((1, 1, 1, 2)))

@@ -32,13 +32,14 @@ def proved(instance: AirCompInstance, proof: Any) -> Fraction:
 
 
 @st.composite
-def paper_like(draw: st.DrawFn, design: str) -> AirCompInstance:
-    """2-8 devices, 2-4 antennas, 4-20 at the server, any fading, spread and noise."""
+def paper_like(draw: st.DrawFn, design: str, missing: int = 0) -> AirCompInstance:
+    """2-8 devices, 2-4 antennas, 4-20 at the server, any fading, spread and noise; fewer streams by `missing`."""
     antennas = draw(st.integers(2, 4))
     return eo.generate(  # type: ignore[no-any-return]
         "aircomp",
         devices=draw(st.integers(2, 8)),
         antennas=antennas,
+        streams=max(1, antennas - missing),
         server_antennas=draw(st.integers(max(4, antennas), 20)),
         fading=draw(st.sampled_from(("rician", "rayleigh"))),
         gain_spread_db=draw(st.sampled_from((0.0, 10.0, 20.0))),
@@ -66,6 +67,20 @@ def test_zero_forcing_never_beats_its_bound(instance: AirCompInstance) -> None:
     strengths = np.linalg.svd(relaxations[0].factor, compute_uv=False) ** 2
     if strengths[instance.streams :].sum() < 1e-9:
         assert error <= bound * (1 + Fraction(1, 10**4))
+
+
+@settings(max_examples=max(8, settings.default.max_examples // 16))
+@given(st.sampled_from(["zero-forcing", "linear"]).flatmap(lambda design: paper_like(design, missing=1)))
+def test_fewer_streams_never_beat_their_bound(instance: AirCompInstance) -> None:
+    """Nor are they far from it."""
+    assert instance.shares is not None
+    linear = instance.design == "linear"
+    plan, relaxations, _ = designed(instance, instance.shares, Control(), solver="x", linear=linear)
+    error, broken = evaluate(instance, plan)
+    assert not broken
+    assert error is not None
+    bound = proved(instance, proof_of(instance, instance.shares, relaxations))
+    assert 0 < bound <= error <= bound * Fraction(3, 2)
 
 
 @settings(max_examples=max(8, settings.default.max_examples // 8))
@@ -97,7 +112,8 @@ def test_the_default_solver_on_every_corner(instance: AirCompInstance) -> None:
     assert result.value_evidence is not None
     assert str(result.value_evidence) == "checked"
     assert not eo.violations(instance, result.solution)
-    assert result.bound is None or result.bound <= result.value
+    assert result.bound is not None
+    assert result.bound <= result.value <= 1.5 * result.bound
 
 
 @settings(max_examples=max(8, settings.default.max_examples // 4))
@@ -141,6 +157,32 @@ def test_one_number_has_a_formula() -> None:
         assert result.bound * instance.compiled.unit == pytest.approx(wanted, rel=1e-4)
 
 
+@pytest.mark.parametrize("snr_db", [-47.0, -11.0, 10.0, 60.0, 105.0])
+@pytest.mark.parametrize("shares", [None, [1.0]])
+def test_any_noise_has_a_tight_bound(snr_db: float, shares: list[float] | None) -> None:
+    """One antenna everywhere: the best linear design has 1 / (1 + SNR); with more, value and bound meet."""
+    snr = 10 ** (snr_db / 10)
+    for channels in (np.ones((1, 1, 1, 1)), np.random.default_rng(0).standard_normal((1, 1, 6, 2))):
+        instance = AirCompInstance(
+            name="one", channels=channels, noise_w=1 / snr, devices=Devices.of(power_w=[1.0]), layer_parameters=1,
+            vector_length=1, streams=channels.shape[3], shares=shares, design="linear",
+        )  # fmt: skip
+        result = eo.solve(instance)
+        assert result.bound is not None
+        assert result.value <= result.bound * 1.0001
+        if channels.size == 1:
+            assert result.value * instance.compiled.unit == pytest.approx(1 / (1 + snr), rel=1e-6)
+
+
+@pytest.mark.parametrize("design", ["zero-forcing", "linear"])
+def test_next_to_no_noise_has_a_tight_bound(design: str) -> None:
+    instance = eo.generate(
+        "aircomp", devices=2, server_antennas=6, antennas=2, snr_db=85.0, seed=3, shares="open", design=design
+    )
+    result = eo.solve(instance)
+    assert result.value <= result.bound * 1.001
+
+
 @given(st.integers(0, 10**6))
 def test_multipliers_solve_their_equation(seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -150,14 +192,14 @@ def test_multipliers_solve_their_equation(seed: int) -> None:
     assert np.all((np.abs(used - 1) < 1e-8) | ((level == 0) & (used <= 1)))
 
 
-@given(st.integers(0, 10**6), st.sampled_from([(4, 2, 2), (5, 3, 2), (4, 3, 1)]), st.booleans())
+@given(st.integers(0, 10**6), st.sampled_from([(4, 2, 2), (5, 3, 2), (4, 3, 1), (6, 4, 2)]), st.booleans())
 def test_gradients_are_those_of_finite_differences(seed: int, shape: tuple[int, int, int], relaxed: bool) -> None:
     server, antennas, streams = shape
     rng = np.random.default_rng(seed)
     channels = rng.standard_normal((2, server, antennas)) + 1j * rng.standard_normal((2, server, antennas))
     columns = server if relaxed else streams
     work = linear._Work(channels, 0.3, streams, columns, relaxed)
-    other = zero_forcing._Work(channels, max(columns, antennas) if relaxed else columns)
+    other = zero_forcing._Work(channels, max(columns, antennas) if relaxed else columns, streams)
     logs = np.log(np.array([0.4, 0.6]))
     for function, size in (
         (work.error, 2 * server * columns),

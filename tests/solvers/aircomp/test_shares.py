@@ -14,7 +14,7 @@ from edgeopt.errors import AssumptionError, InstanceError
 from edgeopt.instances.aircomp import AirCompInstance
 from edgeopt.solvers.aircomp.joint import Relaxation, best_shares, first_shares, most_shares
 from edgeopt.solvers.aircomp.sampling import interval, optimum_interval, relaxed_errors
-from edgeopt.solvers.aircomp.sca import GAMMA, RHO, projected, trace
+from edgeopt.solvers.aircomp.sca import GAMMA, RHO, least_reciprocal, projected, trace
 from edgeopt.solvers.base import Control
 
 SMALL = {"devices": 3, "server_antennas": 5, "antennas": 2, "shares": "open"}
@@ -119,6 +119,56 @@ def test_projection(seed: int, count: int) -> None:
             assert np.linalg.norm(other - point) >= np.linalg.norm(found - point) - 1e-9
 
 
+@given(st.integers(0, 10**6), st.integers(1, 6))
+def test_least_of_the_reciprocal_surrogate(seed: int, count: int) -> None:
+    """On the simplex within the limits, and no random point there has less."""
+    rng = np.random.default_rng(seed)
+    price, shares = 10 ** rng.uniform(-1, 1, count), rng.dirichlet(np.ones(count))
+    left = price * rng.uniform(0.05, 2.0, count)
+    limits = np.minimum(shares + left / price * 0.999, 1.0)
+    slopes = 10 ** rng.uniform(-2, 2, count)
+    slopes = np.maximum(slopes, slopes.max() * 1e-2)
+    found = least_reciprocal(shares, slopes, left, price, limits)
+    assert found.sum() == pytest.approx(1)
+    assert (found >= 0).all()
+    assert (found <= limits + 1e-9).all()
+
+    def surrogate(point: np.ndarray) -> float:
+        return float((slopes * left**2 / price / (left - price * (point - shares))).sum())
+
+    for _ in range(20):
+        other = rng.dirichlet(np.ones(count))
+        if (other <= limits).all():
+            assert surrogate(other) >= surrogate(found) * (1 - 1e-9)
+    assert surrogate(shares) >= surrogate(found) * (1 - 1e-9)
+
+
+def test_the_surrogate_of_free_computing_stays() -> None:
+    shares = np.array([0.25, 0.75])
+    assert least_reciprocal(shares, np.zeros(2), np.ones(2), np.zeros(2), np.ones(2)) == pytest.approx(shares)
+    moved = least_reciprocal(shares, np.array([0.0, 1.0]), np.ones(2), np.array([0.0, 1.0]), np.ones(2))
+    assert moved == pytest.approx([1.0, 0.0], abs=1e-6)
+
+
+@pytest.mark.parametrize("design", ["zero-forcing", "linear"])
+def test_where_gains_differ_the_sca_needs_a_curvature_for_each_device(design: str) -> None:
+    """With the published surrogate, one curvature for all, the other devices hardly move."""
+    instance = eo.generate(
+        "aircomp", devices=5, server_antennas=6, antennas=1, gain_spread_db=20.0, power_spread=0.15, seed=1,
+        shares="open", design=design,
+    )  # fmt: skip
+    best = best_shares(instance, Control())
+    work = Relaxation(instance, Control())
+    above = {
+        surrogate: work.value_and_slopes(trace(instance, Control(), steps=40, surrogate=surrogate).shares[-1])[0]
+        / best.value
+        - 1
+        for surrogate in ("reciprocal", "proximal")
+    }
+    assert above["reciprocal"] < 0.01
+    assert above["proximal"] > 0.05
+
+
 def test_memory_and_budgets_limit_the_shares() -> None:
     instance = eo.generate(
         "aircomp", devices=3, server_antennas=4, antennas=1, seed=4, shares="open", memory=True,
@@ -130,6 +180,20 @@ def test_memory_and_budgets_limit_the_shares() -> None:
     assert (result.solution.shares <= limits + 1e-9).all()
     assert not eo.violations(instance, result.solution)
     assert first_shares(instance).sum() == pytest.approx(1)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_where_devices_tie_many_cuts_make_the_bound(seed: int) -> None:
+    """All channels nearly the same, so that the device with the least power left decides: slopes jump at the optimum.
+
+    And some cuts are steep by many orders of magnitude, those at shares that leave next to nothing.
+    """
+    instance = eo.generate(
+        "aircomp", devices=3, antennas=1, server_antennas=3, corner="aligned", draws=2, shares="open", seed=seed
+    )
+    found = best_shares(instance, Control())
+    assert found.proof is not None
+    assert found.value <= found.proof.bound(instance) * 1.001
 
 
 def test_free_computing_leaves_the_shares_as_they_are() -> None:
@@ -154,7 +218,11 @@ def test_baselines_say_what_they_cannot_do() -> None:
     with pytest.raises(InstanceError, match="steps = 0: must be 1 or more"):
         eo.solve(opened(), "sca", steps=0)
     with pytest.raises(InstanceError, match="curvature = -1"):
-        eo.solve(opened(), "sca", curvature=-1.0)
+        eo.solve(opened(), "sca", surrogate="proximal", curvature=-1.0)
+    with pytest.raises(InstanceError, match=r"curvature = 1\.0: is of surrogate=proximal"):
+        eo.solve(opened(), "sca", curvature=1.0)
+    with pytest.raises(InstanceError, match="surrogate = 'cubic': must be one of reciprocal, proximal"):
+        eo.solve(opened(), "sca", surrogate="cubic")
 
 
 def test_shares_that_leave_no_power_are_refused() -> None:
