@@ -166,8 +166,8 @@ def _finding(what: Sweep, value: float, found: list[Row]) -> str:
     first = found[0]
     return (
         f"{what.column} = {value:g}: least cost {best.cost.mean:.3f} slots ({best.policy}), "
-        f"{best.difference.mean:+.3f} [{best.difference.low:+.3f}, {best.difference.high:+.3f}] to {first.policy}, "
-        f"{best.ratio:.3f} of the bound"
+        f"{best.difference.mean:+.3f} [{best.difference.low:+.3f}, {best.difference.high:+.3f}] to {first.policy}"
+        + (f", {best.ratio:.3f} of the bound" if best.ratio is not None else "")
     )
 
 

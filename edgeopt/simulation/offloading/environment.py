@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from edgeopt.errors import BackendError
 from edgeopt.instances.offloading import OffloadingInstance
 from edgeopt.instances.offloading.generate import generate
-from edgeopt.simulation.offloading.compare import bounds
+from edgeopt.simulation.offloading.compare import audit, bounds
 from edgeopt.solvers.offloading.closed_loop import Loop
 from edgeopt.solvers.offloading.episodes import Episodes, States
 from edgeopt.solvers.offloading.serialise import FEATURES, tokens
@@ -31,7 +32,8 @@ class OffloadingEnv(gymnasium.Env[Any, Any]):  # type: ignore[misc]
     and ``mask``, which places the task can go to. The action is a place; one that the task cannot go to counts as the
     first one that it can, and ``info["barred"]`` says so. The reward is the negative cost (slots) of the tasks that
     have left since the last decision, so that the rewards of an episode sum to its negative cost. At the end, ``info``
-    has ``cost`` and ``bound`` (slots), and ``gap``, cost over bound less 1: no policy whatever can be below 0.
+    has ``cost`` and ``bound`` (slots), and ``gap``, cost over bound less 1: no policy whatever can be below 0; a `BackendError`
+    if one is.
 
     Parameters
     ----------
@@ -90,8 +92,10 @@ class OffloadingEnv(gymnasium.Env[Any, Any]):  # type: ignore[misc]
         if ended:
             info["cost"] = cost
             if self.bound:
-                info["bound"] = float(bounds([self.current])[0]) / slot
-                info["gap"] = cost / info["bound"] - 1
+                lower = bounds([self.current])
+                audit([self.current], "(an agent)", self.loop.record(), lower)
+                info["bound"] = float(lower[0]) / slot
+                info["gap"] = cost / info["bound"] - 1 if lower[0] else math.inf if cost else 0.0
             return before, reward, True, False, info
         return self._observation(), reward, False, False, info
 

@@ -217,17 +217,3 @@ def test_the_environment_is_one() -> None:
     assert info["gap"] >= 0
     with pytest.raises(BackendError, match="call reset first"):
         OffloadingEnv(instance).step(0)
-
-
-def test_comparisons_are_paired() -> None:
-    instances = [generate(seed=s, slots=20, load=0.6) for s in range(5)]
-    lower = bounds(instances)
-    rows = compare(instances, {"greedy": policy("greedy"), "earliest": policy("earliest")}, lower=lower)
-    first, second = rows
-    assert first.difference == (0, 0, 0)
-    assert second.difference.mean == pytest.approx(second.cost.mean - first.cost.mean)
-    assert second.difference.low <= second.difference.mean <= second.difference.high
-    assert all(row.ratio is not None and row.ratio >= 1 for row in rows)
-    assert all(0 < row.jain <= 1 for row in rows)
-    with pytest.raises(InstanceError, match="at least one policy"):
-        compare(instances, {})
