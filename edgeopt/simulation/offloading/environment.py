@@ -32,8 +32,8 @@ class OffloadingEnv(gymnasium.Env[Any, Any]):  # type: ignore[misc]
     and ``mask``, which places the task can go to. The action is a place; one that the task cannot go to counts as the
     first one that it can, and ``info["barred"]`` says so. The reward is the negative cost (slots) of the tasks that
     have left since the last decision, so that the rewards of an episode sum to its negative cost. At the end, ``info``
-    has ``cost`` and ``bound`` (slots), and ``gap``, cost over bound less 1: no policy whatever can be below 0; a `BackendError`
-    if one is.
+    has ``cost`` and ``bound`` (slots), and ``gap``, cost over bound less 1: no policy whatever can be below 0, and a
+    `BackendError` is raised where one seems to be.
 
     Parameters
     ----------
