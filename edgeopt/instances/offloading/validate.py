@@ -138,14 +138,14 @@ def _validate_tasks(instance: OffloadingInstance) -> None:
     known = (device >= 0) & (device < len(instance.device_id))
     _first("tasks", "device", device, known, f"must index the devices, 0 to {len(instance.device_id) - 1}")  # type: ignore[arg-type]
     arrival, deadline = instance.arrival_s, instance.deadline_s
-    _first("tasks", "arrival_s", arrival, (arrival >= 0) & (arrival <= 1e12), "must be a number from 0 (s)")
+    _first("tasks", "arrival_s", arrival, (arrival >= 0) & (arrival <= 1e12), "must be a number from 0 to 1e12 (s)")
     falls = np.flatnonzero(np.diff(arrival) < 0)
     if len(falls):
         raise fail(f"tasks[{falls[0] + 1}].arrival_s", arrival[falls[0] + 1], "must not be before the last task's (s)")
     bits, cycles = instance.bits, instance.cycles
     _first("tasks", "bits", bits, (bits == 0) | _in(bits), "must be a number >= 0 (bit)")
     _first("tasks", "cycles", cycles, _in(cycles), f"must be a number from {LEAST} to {MOST} (cycle)")
-    _first("tasks", "deadline_s", deadline, (deadline > 0) & (deadline <= 1e12), "must be a number > 0 (s)")
+    _first("tasks", "deadline_s", deadline, (deadline > 0) & (deadline <= 1e12), "must be a number > 0, up to 1e12 (s)")
 
 
 def _validate_reach(instance: OffloadingInstance) -> None:

@@ -38,6 +38,7 @@ LINES = (
     Line("rollouts", "rollouts"),
     Line("rollouts, nothing drawn", "rollouts", {"depth": 0, "rollouts": 1}),
     Line("learned", "learned"),
+    Line("rolling horizon (CP-SAT)", "rolling"),
 )
 """Differences are to the first."""
 LEARNED = (
@@ -93,7 +94,7 @@ ARRIVALS = Sweep(
     "probability of a task at a device in a slot",
     (0.1, 0.2, 0.3, 0.45, 0.6),
     lambda probability: {"arrival_probability": probability},
-    LINES,
+    LINES[:-1],
 )
 SERVERS = Sweep(
     "servers",

@@ -86,6 +86,24 @@ def rolling(instance: OffloadingInstance, control: Control, *, depth: int = 0, b
     return _run("rolling", instance, control, depth=depth, branches=branches)
 
 
+def dqn(instance: OffloadingInstance, control: Control, *, weights: str = "dqn") -> Answer:
+    """The DQN baseline."""
+    return _run("dqn", instance, control, weights=weights)
+
+
+def llm(
+    instance: OffloadingInstance,
+    control: Control,
+    *,
+    model: str,
+    base_url: str = "",
+    timeout_s: float = 60.0,
+    retries: int = 2,
+) -> Answer:
+    """A language model behind an endpoint."""
+    return _run("llm", instance, control, model=model, base_url=base_url, timeout_s=timeout_s, retries=retries)
+
+
 def learned(instance: OffloadingInstance, control: Control, *, weights: str = "look-ahead") -> Answer:
     """A trained policy."""
     return _run("learned", instance, control, weights=weights)

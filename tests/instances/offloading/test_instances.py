@@ -43,11 +43,11 @@ def test_both_file_forms_give_the_same_instance(instance: OffloadingInstance, tm
         ({"task_device": []}, "tasks = []: the horizon is empty"),
         ({"task_device": [0, 1]}, "tasks[1].device = 1: must index the devices, 0 to 0"),
         ({"arrival_s": [0.1, 0.0]}, "tasks[1].arrival_s = 0.0: must not be before"),
-        ({"arrival_s": [float("nan"), 0.0]}, "tasks[0].arrival_s = nan: must be a number from 0 (s)"),
+        ({"arrival_s": [float("nan"), 0.0]}, "tasks[0].arrival_s = nan: must be a number from 0 to 1e12 (s)"),
         ({"bits": [1.0, -1.0]}, "tasks[1].bits = -1.0: must be a number >= 0 (bit)"),
         ({"cycles": [0.0, 1.0]}, "tasks[0].cycles = 0.0"),
         ({"cycles": [float("inf"), 1.0]}, "tasks[0].cycles = inf"),
-        ({"deadline_s": 0.0}, "tasks[0].deadline_s = 0.0: must be a number > 0 (s)"),
+        ({"deadline_s": 0.0}, "tasks[0].deadline_s = 0.0: must be a number > 0, up to 1e12 (s)"),
         ({"deadline_s": 1e-4}, "tasks[0].deadline_s = 0.0001: must be at least a tick of 0.001 s"),
         ({"device_hz": [float("nan")]}, "devices[0].frequency_hz = nan: must be a number > 0 (cycle/s), or 0"),
         ({"server_hz": [0.0, 1.0]}, "servers[0].frequency_hz = 0.0"),
@@ -160,6 +160,11 @@ def test_fading_keeps_the_mean_rate() -> None:
         ({"device_hz": 0.0, "servers": 0}, "nowhere to go"),
         ({"servers": -1}, "servers = -1"),
         ({"devises": 1}, "devises"),
+        ({"slots": 10**7, "devices": 10**5}, "times of tasks at places: must be at most 100,000,000"),
+        (
+            {"slots": 10**6, "devices": 100, "arrival_probability": 1e-3, "channel": "fading", "coherence_slots": 1},
+            "rates of the channel: must be at most 100,000,000",
+        ),
     ],
 )
 def test_bad_options_are_named(options: dict[str, Any], text: str) -> None:
