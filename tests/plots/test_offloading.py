@@ -10,7 +10,7 @@ import pytest
 from edgeopt.instances.offloading.generate import generate
 from edgeopt.plots.base import Setting
 from edgeopt.plots.offloading import FIGURES
-from edgeopt.plots.offloading.policies import COLUMNS, LINES, LOAD, SERVERS, Line, Sweep, sweep
+from edgeopt.plots.offloading.policies import COLUMNS, LOAD, SERVERS, Line, Sweep, sweep
 from edgeopt.solvers.offloading.closed_loop import simulate
 from edgeopt.solvers.offloading.episodes import Episodes
 from edgeopt.solvers.offloading.policies import policy
@@ -51,4 +51,4 @@ def test_the_shipped_tables_have_the_columns_and_points_of_the_figures(name: str
     assert tuple(rows[0])[1:] == COLUMNS
     assert all(float(row["over_bound"]) >= 1 for row in rows)
     if name == "load":
-        assert len(rows) == len(LOAD.values) * len(LINES)
+        assert len(rows) == len(LOAD.values) * len(LOAD.lines)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from edgeopt.errors import InstanceError
 from edgeopt.instances.offloading import OffloadingInstance, Plan
 from edgeopt.result import Answer, Termination
 from edgeopt.solvers.base import Control
@@ -95,12 +96,16 @@ def llm(
     instance: OffloadingInstance,
     control: Control,
     *,
-    model: str,
+    model: str = "",
     base_url: str = "",
     timeout_s: float = 60.0,
     retries: int = 2,
 ) -> Answer:
     """A language model behind an endpoint."""
+    if not model:
+        raise InstanceError(
+            "solver llm needs the option model: what the endpoint calls it, and base_url if it is your own"
+        )
     return _run("llm", instance, control, model=model, base_url=base_url, timeout_s=timeout_s, retries=retries)
 
 

@@ -68,6 +68,11 @@ def test_bad_options_are_named(option: dict[str, Any]) -> None:
         policy("llm", model="m", **option)
 
 
+def test_a_solver_without_a_model_says_so() -> None:
+    with pytest.raises(InstanceError, match="needs the option model"):
+        eo.solve(generate(seed=3, slots=3), "llm")
+
+
 @contextmanager
 def endpoint(reply: Any, status: int = 200, kind: str = "application/json", wait_s: float = 0.0) -> Iterator[Any]:
     """An endpoint that always gives the same bytes, or a chat completion with a text; its URL, and what it got."""
