@@ -52,3 +52,13 @@ def test_the_shipped_tables_have_the_columns_and_points_of_the_figures(name: str
     assert all(float(row["over_bound"]) >= 1 for row in rows)
     if name == "load":
         assert len(rows) == len(LOAD.values) * len(LOAD.lines)
+
+
+def test_no_line_is_left_out() -> None:
+    figure = pytest.importorskip("matplotlib.figure")
+    from edgeopt.plots.lines import draw_lines
+    from edgeopt.plots.statistics import mean_of
+
+    axes = figure.Figure().add_subplot()
+    draw_lines(axes, [1, 2], {f"line {n}": [mean_of([n, n + 1.0])] * 2 for n in range(11)}, xlabel="x", ylabel="y")
+    assert len(axes.lines) == 11
