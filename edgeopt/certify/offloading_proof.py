@@ -54,6 +54,19 @@ def proof(
     return max(found, key=lambda encoded: replay(content, None, encoded).bound or 0)
 
 
+def proved_bound(instance: OffloadingInstance, *, steps: int = 400) -> int:
+    """What every plan of an instance costs at least (ticks), proved as in a certificate.
+
+    Parameters
+    ----------
+    instance : OffloadingInstance
+    steps : int
+        Most subgradient steps of the search for prices; fewer give a weaker bound.
+    """
+    made = prices(instance.compiled, value(instance, first_plan(instance)), Control(), steps=steps)
+    return replay(stated(instance), None, _encoded(made, pool_speeds(instance.compiled))).bound or 0
+
+
 def _encoded(made: PriceProof, speeds: list[int]) -> dict[str, Any]:
     def whole(columns: Any) -> list[list[int]]:
         return [_trimmed(np.rint(np.maximum(column, 0.0) * 2**BITS).astype(np.int64).tolist()) for column in columns]

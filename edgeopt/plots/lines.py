@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from typing import Any
 
 from edgeopt.plots.statistics import LEVEL, Mean
@@ -14,7 +15,7 @@ def draw_lines(
     axes: Any, places: Sequence[float], lines: Mapping[str, Sequence[Mean]], *, xlabel: str, ylabel: str
 ) -> None:
     """Draw lines by label, with bands and a legend."""
-    for (label, means), marker in zip(lines.items(), MARKERS, strict=False):
+    for (label, means), marker in zip(lines.items(), cycle(MARKERS), strict=False):
         (line,) = axes.plot(places, [m.mean for m in means], marker=marker, markersize=3.5, label=label)
         low = [m.mean if m.low is None else m.low for m in means]
         high = [m.mean if m.high is None else m.high for m in means]

@@ -10,7 +10,7 @@ import pytest
 from edgeopt.instances.offloading.generate import generate
 from edgeopt.plots.base import Setting
 from edgeopt.plots.offloading import FIGURES
-from edgeopt.plots.offloading.policies import COLUMNS, LINES, LOAD, SERVERS, Line, Sweep, sweep
+from edgeopt.plots.offloading.policies import COLUMNS, LOAD, SERVERS, Line, Sweep, sweep
 from edgeopt.solvers.offloading.closed_loop import simulate
 from edgeopt.solvers.offloading.episodes import Episodes
 from edgeopt.solvers.offloading.policies import policy
@@ -51,4 +51,14 @@ def test_the_shipped_tables_have_the_columns_and_points_of_the_figures(name: str
     assert tuple(rows[0])[1:] == COLUMNS
     assert all(float(row["over_bound"]) >= 1 for row in rows)
     if name == "load":
-        assert len(rows) == len(LOAD.values) * len(LINES)
+        assert len(rows) == len(LOAD.values) * len(LOAD.lines)
+
+
+def test_no_line_is_left_out() -> None:
+    figure = pytest.importorskip("matplotlib.figure")
+    from edgeopt.plots.lines import draw_lines
+    from edgeopt.plots.statistics import mean_of
+
+    axes = figure.Figure().add_subplot()
+    draw_lines(axes, [1, 2], {f"line {n}": [mean_of([n, n + 1.0])] * 2 for n in range(11)}, xlabel="x", ylabel="y")
+    assert len(axes.lines) == 11

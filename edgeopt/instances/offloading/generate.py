@@ -18,6 +18,8 @@ from edgeopt.instances.offloading.real import nearest_sites, throughput_trace
 SLOT_S = 0.1
 CYCLES_PER_BIT = 297.0
 """``rho``: 0.297 Gcycle/Mbit."""
+MOST_DRAWS = 10**8
+"""Arrivals and rates that are drawn at most: more do not fit in memory."""
 SNR = 10.0
 """Mean signal-to-noise ratio behind the fading rates."""
 Channel = Literal["constant", "fading"]
@@ -99,6 +101,9 @@ def generate(
     _require(0 <= servers <= 10**4, f"servers = {servers}: must be from 0 to 10000")
     _require(1 <= slots <= 10**7, f"slots = {slots}: must be from 1 to 1e7")
     _require(0 < arrival_probability <= 1, f"arrival_probability = {arrival_probability}: must be in (0, 1]")
+    sizes = f"slots = {slots}, devices = {devices}, servers = {servers}"
+    most = slots * devices * max(1, arrival_probability * servers)
+    _require(most <= MOST_DRAWS, f"{sizes}: about {most:.2g} times of tasks at places: must be at most {MOST_DRAWS:,}")
     for option, pair, unit in (("size_bit", size_bit, "bit"), ("server_hz", server_hz, "cycle/s")):
         _require(0 < pair[0] <= pair[1] < math.inf, f"{option} = {pair} ({unit}): must be 0 < least <= largest")
     for option, value, unit in (
@@ -112,6 +117,8 @@ def generate(
     _require(load is None or 0 < load < 1e6, f"load = {load}: must be a number > 0")
     _require(channel in ("constant", "fading"), f"channel = {channel!r}: must be constant or fading")
     _require(coherence_slots >= 1, f"coherence_slots = {coherence_slots} (slots): must be 1 or more")
+    rates = devices * servers * (-(-slots // coherence_slots) if channel == "fading" else slots if throughput else 1)
+    _require(rates <= MOST_DRAWS, f"{sizes}: {rates:.2g} rates of the channel: must be at most {MOST_DRAWS:,}")
     _require(discipline in DISCIPLINES, f"discipline = {discipline!r}: must be one of {', '.join(DISCIPLINES)}")
     _require((sites is None) == (users is None), "sites and users: give both files or none")
     _require(throughput is None or channel == "constant", "throughput: measured rates do not fade; leave channel out")

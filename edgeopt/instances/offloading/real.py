@@ -60,8 +60,11 @@ def rows(path: str | os.PathLike[str], wanted: tuple[str, ...]) -> list[dict[str
     if missing:
         has = ", ".join(header) or "empty"
         raise InstanceError(f"{where}: the column {missing[0]!r} is missing; its header is {has}")
+    twice = [name for name in header if name and header.count(name) > 1]
+    if twice:
+        raise InstanceError(f"{where}: the column {twice[0]!r} comes twice; leave one out")
     for line, row in enumerate(table[1:], 2):
-        if len(row) < len(header):
+        if len(row) < len(header) or any(entry.strip() for entry in row[len(header) :]):
             raise InstanceError(f"{where}: row {line} has {len(row)} entries, the header has {len(header)}")
     if len(table) < 2:
         raise InstanceError(f"{where}: has no rows; there must be at least one")

@@ -75,8 +75,8 @@ def from_trace(
         If the file is no such trace, its times do not ascend, or the window is empty.
     """
     where = os.fspath(path)
-    if not (rate_scale > 0 and window_s > 0 and start_s >= 0):
-        text = f"start_s = {start_s}, window_s = {window_s} (s), rate_scale = {rate_scale}: must be positive"
+    if not (0 < rate_scale < np.inf and 0 < window_s < np.inf and 0 <= start_s < np.inf):
+        text = f"start_s = {start_s}, window_s = {window_s} (s), rate_scale = {rate_scale}: must be positive numbers"
         raise InstanceError(f"generate offloading: {text}")
     header = read_bytes(path)[:4096].decode("utf-8-sig", errors="replace").partition("\n")[0].lower()
     deadline: FloatArray | None = None

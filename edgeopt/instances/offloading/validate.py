@@ -99,7 +99,7 @@ def _validate_places(instance: OffloadingInstance) -> None:
     speed = instance.device_hz
     _first("devices", "frequency_hz", speed, (speed == 0) | _in(speed), "must be a number > 0 (cycle/s), or 0")
     speed = instance.server_hz
-    _first("servers", "frequency_hz", speed, _in(speed), f"must be a number from {LEAST} to {MOST} (cycle/s)")
+    _first("servers", "frequency_hz", speed, _in(speed), f"must be a number from {LEAST:g} to {MOST:g} (cycle/s)")
 
 
 def _in(column: FloatArray) -> NDArray[np.bool_]:
@@ -117,7 +117,7 @@ def _validate_channel(instance: OffloadingInstance) -> None:
     if len(falls):
         raise fail(f"channel[{falls[0] + 1}].start_s", start[falls[0] + 1], "must be later than the row before (s)")
     _shape("rate_bit_per_s", rate, (len(start), len(instance.device_id), len(instance.server_id)))
-    mend = "must be a number > 0 (bit/s), or 0 where the device does not reach the server"
+    mend = f"must be a number > 0, up to {MOST:g} (bit/s), or 0 where the device does not reach the server"
     wrong = np.argwhere(~((rate == 0) | _in(rate)))
     if len(wrong):
         row, device, server = wrong[0].tolist()
@@ -138,14 +138,14 @@ def _validate_tasks(instance: OffloadingInstance) -> None:
     known = (device >= 0) & (device < len(instance.device_id))
     _first("tasks", "device", device, known, f"must index the devices, 0 to {len(instance.device_id) - 1}")  # type: ignore[arg-type]
     arrival, deadline = instance.arrival_s, instance.deadline_s
-    _first("tasks", "arrival_s", arrival, (arrival >= 0) & (arrival <= 1e12), "must be a number from 0 (s)")
+    _first("tasks", "arrival_s", arrival, (arrival >= 0) & (arrival <= 1e12), "must be a number from 0 to 1e12 (s)")
     falls = np.flatnonzero(np.diff(arrival) < 0)
     if len(falls):
         raise fail(f"tasks[{falls[0] + 1}].arrival_s", arrival[falls[0] + 1], "must not be before the last task's (s)")
     bits, cycles = instance.bits, instance.cycles
     _first("tasks", "bits", bits, (bits == 0) | _in(bits), "must be a number >= 0 (bit)")
-    _first("tasks", "cycles", cycles, _in(cycles), f"must be a number from {LEAST} to {MOST} (cycle)")
-    _first("tasks", "deadline_s", deadline, (deadline > 0) & (deadline <= 1e12), "must be a number > 0 (s)")
+    _first("tasks", "cycles", cycles, _in(cycles), f"must be a number from {LEAST:g} to {MOST:g} (cycle)")
+    _first("tasks", "deadline_s", deadline, (deadline > 0) & (deadline <= 1e12), "must be a number > 0, up to 1e12 (s)")
 
 
 def _validate_reach(instance: OffloadingInstance) -> None:

@@ -128,8 +128,12 @@ class Horizon:
     def __init__(self, language: Language, compiled: CompiledOffloading, places: Sequence[Sequence[int]]) -> None:
         self.language, self.compiled, self.places = language, compiled, places
         self.arrival, self.due = compiled.arrival.tolist(), compiled.due.tolist()
-        self.device, self.local = compiled.device.tolist(), compiled.local.tolist()
-        self.upload, self.work = compiled.upload.tolist(), compiled.work.tolist()
+        self.device = compiled.device.tolist()
+        # what takes longer than the task may last is as good as what just does, and keeps the numbers small
+        life = compiled.due - compiled.arrival + 1
+        self.local = np.minimum(compiled.local, life).tolist()
+        self.upload = np.minimum(compiled.upload, life[:, None]).tolist()
+        self.work = np.minimum(compiled.work, life[:, None]).tolist()
         self.latest = max(self.due)
         tasks = range(len(compiled))
         self.x = [[language.binary() for _ in places[i]] for i in tasks]

@@ -9,9 +9,13 @@ import numpy as np
 import pyomo.environ as pyo
 from pyomo.core.expr.numeric_expr import LinearExpression
 
-from edgeopt.instances.offloading import Plan
+from edgeopt.errors import AssumptionError
+from edgeopt.instances.offloading import OffloadingInstance, Plan
 from edgeopt.models.base import FloatArray, Model
 from edgeopt.models.offloading.horizon import FifoFormulation, Horizon, Sum, Term
+
+MOST_TICKS = 200_000
+"""Solvers take a binary within 1e-6 of a whole number for one, so that a row is off by that times its big number."""
 
 
 class PyomoLanguage:
@@ -97,7 +101,22 @@ def _linear(terms: Sequence[Term], constant: int = 0) -> LinearExpression:
 
 
 class PyomoFifo(FifoFormulation):
-    """Binaries ``x_ij``, then the variables that follow from them."""
+    """Binaries ``x_ij``, then the variables that follow from them.
+
+    Raises
+    ------
+    AssumptionError
+        If its servers are shared, or its horizon has so many ticks that a solver's tolerance is one of them.
+    """
+
+    def __init__(self, instance: OffloadingInstance) -> None:
+        super().__init__(instance)
+        latest = int(self.compiled.due.max())
+        if latest > MOST_TICKS:
+            raise AssumptionError(
+                f"{instance.name}: a horizon of {latest:,} ticks is too long for the linear form, whose big numbers "
+                f"are sound up to {MOST_TICKS:,}; take a longer tick_s (it is {instance.tick_s:g} s), or cpsat"
+            )
 
     def build(self) -> Model:
         """The Pyomo model."""

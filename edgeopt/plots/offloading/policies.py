@@ -40,6 +40,8 @@ LINES = (
     Line("learned", "learned"),
 )
 """Differences are to the first."""
+ROLLING = Line("rolling horizon (CP-SAT)", "rolling")
+"""Beside them over the load only: a decision takes tens of milliseconds."""
 LEARNED = (
     Line("rollouts", "rollouts"),
     Line("learned", "learned"),
@@ -85,7 +87,7 @@ LOAD = Sweep(
     "work that arrives over what the servers compute",
     (PUBLISHED_LOAD, 0.3, 0.5, 0.7, 1.0),
     lambda load: {} if load == PUBLISHED_LOAD else {"load": load},
-    LINES,
+    (*LINES, ROLLING),
 )
 ARRIVALS = Sweep(
     "arrivals",
@@ -166,8 +168,8 @@ def _finding(what: Sweep, value: float, found: list[Row]) -> str:
     first = found[0]
     return (
         f"{what.column} = {value:g}: least cost {best.cost.mean:.3f} slots ({best.policy}), "
-        f"{best.difference.mean:+.3f} [{best.difference.low:+.3f}, {best.difference.high:+.3f}] to {first.policy}, "
-        f"{best.ratio:.3f} of the bound"
+        f"{best.difference.mean:+.3f} [{best.difference.low:+.3f}, {best.difference.high:+.3f}] to {first.policy}"
+        + (f", {best.ratio:.3f} of the bound" if best.ratio is not None else "")
     )
 
 

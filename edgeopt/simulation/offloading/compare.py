@@ -9,15 +9,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from edgeopt.errors import InstanceError
+from edgeopt.certify.offloading_proof import proved_bound
+from edgeopt.errors import BackendError, InstanceError
 from edgeopt.instances.offloading import OffloadingInstance, Plan
-from edgeopt.instances.offloading.instance import FloatArray
+from edgeopt.instances.offloading.instance import FloatArray, IntArray
 from edgeopt.instances.offloading.plan import value
-from edgeopt.solvers.base import Control
 from edgeopt.solvers.offloading.closed_loop import Policy, Record, simulate
 from edgeopt.solvers.offloading.episodes import Episodes
-from edgeopt.solvers.offloading.hindsight import first_plan
-from edgeopt.solvers.offloading.proof import prices
 
 LEVEL = 0.95
 
@@ -46,7 +44,7 @@ class Row:
     jain : float
         Jain's index of the servers' loads, 1 where all are equal.
     ratio : float or None
-        Mean cost over the mean of the proved bounds; None where they were not asked for.
+        Mean cost over the mean of the proved bounds; None where these are 0.
     difference : Interval
         Mean cost less that of the first policy, episode by episode.
     microseconds : float
@@ -75,16 +73,46 @@ def interval(values: FloatArray) -> Interval:
     return Interval(mean, mean - half, mean + half)
 
 
-def bounds(instances: Sequence[OffloadingInstance], *, steps: int = 300) -> FloatArray:
-    """A bound on the cost of each instance that no policy can be below (ticks), by prices.
+def bounds(instances: Sequence[OffloadingInstance], *, steps: int = 300) -> IntArray:
+    """A proved bound on the cost of each instance (ticks): no plan, and so no policy, is below it.
 
-    The numbers are those of the search, in floats; `edgeopt.certify` proves each of them exactly.
+    Prices that a search in floats finds are rounded to the digits of a certificate, and the verifier computes in whole
+    numbers what they prove.
     """
-    found = []
-    for instance in instances:
-        target = value(instance, first_plan(instance))
-        found.append(max(0.0, prices(instance.compiled, target, Control(), steps=steps).bound))
-    return np.array(found)
+    return np.array([proved_bound(instance, steps=steps) for instance in instances], dtype=np.int64)
+
+
+def audit(instances: Sequence[OffloadingInstance], label: str, record: Record, lower: IntArray) -> None:
+    """Hold every episode of a policy against its proved bound, with costs computed anew in exact numbers.
+
+    Parameters
+    ----------
+    instances : sequence of OffloadingInstance
+    label : str
+        What the policy is called.
+    record : Record
+        Of the simulation.
+    lower : (E,) int64
+        `bounds` of the instances.
+
+    Raises
+    ------
+    BackendError
+        If an episode costs less than is proved to be possible, or where servers are first come, first served, anything
+        else than the simulation says.
+    """
+    for e, (instance, least) in enumerate(zip(instances, lower.tolist(), strict=True)):
+        exact = value(instance, Plan(record.place[e, : len(instance)].copy()))
+        if instance.discipline == "fifo" and record.total[e] != exact:
+            raise BackendError(
+                f"policy {label} on {instance.name}: simulated to cost {record.total[e]:g} ticks, exactly {exact}; "
+                "the simulator is wrong"
+            )
+        if exact < least:
+            raise BackendError(
+                f"policy {label} on {instance.name} costs {exact} ticks, less than the {least} that are proved to be "
+                "needed; the bound or the simulator is wrong"
+            )
 
 
 def jain(episodes: Episodes, record: Record) -> float:
@@ -106,9 +134,9 @@ def compare(
     policies: Mapping[str, Policy],
     *,
     seed: int = 0,
-    lower: FloatArray | None = None,
+    lower: IntArray | None = None,
 ) -> list[Row]:
-    """Run policies on the same episodes.
+    """Run policies on the same episodes, and hold each against the bounds of all.
 
     Parameters
     ----------
@@ -117,22 +145,27 @@ def compare(
     policies : mapping of str to Policy
         By label; differences are to the first.
     seed : int
-    lower : (E,) float64, optional
-        `bounds` of the instances.
+    lower : (E,) int64, optional
+        `bounds` of the instances; computed here when they are not given.
 
     Raises
     ------
     InstanceError
         If there are no policies, or the instances do not fit together.
+    BackendError
+        If a policy is below a bound; see `audit`.
     """
     if not policies:
         raise InstanceError("compare: there must be at least one policy")
     episodes = Episodes.of(instances)
+    lower = bounds(instances) if lower is None else lower
     tasks, slot = episodes.tasks, episodes.slot
+    least = float((lower / slot).sum())
     first: FloatArray | None = None
     rows = []
     for label, policy in policies.items():
         record = simulate(episodes, policy, seed=seed)
+        audit(instances, label, record, lower)
         mean = record.total / tasks / slot
         first = mean if first is None else first
         done = ~record.dropped & ~np.isnan(record.cost)
@@ -145,14 +178,9 @@ def compare(
                 tail=float(np.percentile(latency, 95)) if latency.size else math.nan,
                 drops=float(record.dropped.sum() / tasks.sum()),
                 jain=jain(episodes, record),
-                ratio=None if lower is None else float((record.total / slot).sum() / (lower / slot).sum()),
+                ratio=float((record.total / slot).sum()) / least if least else None,
                 difference=interval(mean - first),
                 microseconds=1e6 * record.seconds_deciding / float(tasks.sum()),
             )
         )
     return rows
-
-
-def best_of(instances: Sequence[OffloadingInstance], places: Sequence[Plan]) -> FloatArray:
-    """Cost of given plans (ticks)."""
-    return np.array([value(instance, plan) for instance, plan in zip(instances, places, strict=True)], dtype=np.float64)

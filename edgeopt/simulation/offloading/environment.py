@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
-from edgeopt.errors import BackendError
+from edgeopt.errors import BackendError, InstanceError
+from edgeopt.instances.base import generate
 from edgeopt.instances.offloading import OffloadingInstance
-from edgeopt.instances.offloading.generate import generate
-from edgeopt.simulation.offloading.compare import bounds
+from edgeopt.simulation.offloading.compare import audit, bounds
 from edgeopt.solvers.offloading.closed_loop import Loop
 from edgeopt.solvers.offloading.episodes import Episodes, States
 from edgeopt.solvers.offloading.serialise import FEATURES, tokens
@@ -31,7 +32,8 @@ class OffloadingEnv(gymnasium.Env[Any, Any]):  # type: ignore[misc]
     and ``mask``, which places the task can go to. The action is a place; one that the task cannot go to counts as the
     first one that it can, and ``info["barred"]`` says so. The reward is the negative cost (slots) of the tasks that
     have left since the last decision, so that the rewards of an episode sum to its negative cost. At the end, ``info``
-    has ``cost`` and ``bound`` (slots), and ``gap``, cost over bound less 1: no policy whatever can be below 0.
+    has ``cost`` and ``bound`` (slots), and ``gap``, cost over bound less 1: no policy whatever can be below 0, and a
+    `BackendError` is raised where one seems to be.
 
     Parameters
     ----------
@@ -41,13 +43,22 @@ class OffloadingEnv(gymnasium.Env[Any, Any]):  # type: ignore[misc]
         Whether to compute the bound at the end of an episode.
     **options
         Of the generator, for drawn episodes.
+
+    Raises
+    ------
+    InstanceError
+        If there is an instance and options too, or a seed among these.
     """
 
     metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012 - as Gymnasium has it
 
     def __init__(self, instance: OffloadingInstance | None = None, *, bound: bool = True, **options: Any) -> None:
+        if instance is not None and options:
+            raise InstanceError(f"an environment of {instance.name} draws nothing; leave out {', '.join(options)}")
+        if "seed" in options:
+            raise InstanceError("seed: episodes are drawn anew at every reset; give it to reset")
         self.instance, self.bound, self.options = instance, bound, options
-        drawn = instance if instance is not None else generate(**options)
+        drawn = instance if instance is not None else generate("offloading", **options)
         places = len(drawn.server_id) + 1
         self.action_space = spaces.Discrete(places)
         self.observation_space = spaces.Dict(
@@ -65,7 +76,7 @@ class OffloadingEnv(gymnasium.Env[Any, Any]):  # type: ignore[misc]
         """Begin an episode."""
         super().reset(seed=seed)
         if self.instance is None:
-            self.current = generate(**{**self.options, "seed": int(self.np_random.integers(2**31))})
+            self.current = generate("offloading", **{**self.options, "seed": int(self.np_random.integers(2**31))})
         self.loop, self.paid = Loop(Episodes.of([self.current])), 0.0
         self.states = self.loop.states()
         return self._observation(), {}
@@ -75,6 +86,8 @@ class OffloadingEnv(gymnasium.Env[Any, Any]):  # type: ignore[misc]
         if self.loop is None or self.states is None:
             raise BackendError("step: no episode is under way; call reset first")
         allowed = self.states.allowed[0]
+        if not self.action_space.contains(action):
+            raise BackendError(f"step: the action {action!r} is none of the places 0 to {len(allowed) - 1}")
         place = int(action)
         barred = not allowed[place]
         self.loop.send(self.states, np.array([int(np.argmax(allowed)) if barred else place]))
@@ -90,8 +103,10 @@ class OffloadingEnv(gymnasium.Env[Any, Any]):  # type: ignore[misc]
         if ended:
             info["cost"] = cost
             if self.bound:
-                info["bound"] = float(bounds([self.current])[0]) / slot
-                info["gap"] = cost / info["bound"] - 1
+                lower = bounds([self.current])
+                audit([self.current], "(an agent)", self.loop.record(), lower)
+                info["bound"] = float(lower[0]) / slot
+                info["gap"] = cost / info["bound"] - 1 if lower[0] else math.inf if cost else 0.0
             return before, reward, True, False, info
         return self._observation(), reward, False, False, info
 

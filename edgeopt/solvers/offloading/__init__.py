@@ -57,6 +57,18 @@ SOLVERS = [
         description="policy: a small transformer, trained on the rollouts; runs without PyTorch",
     ),
     SolverInfo(
+        "dqn",
+        "offloading",
+        f"{_HERE}.as_solvers:dqn",
+        description="policy: double, dueling Q-learning, a baseline; runs without PyTorch",
+    ),
+    SolverInfo(
+        "llm",
+        "offloading",
+        f"{_HERE}.as_solvers:llm",
+        description="policy: a language model behind an OpenAI-compatible endpoint (options model, base_url)",
+    ),
+    SolverInfo(
         "hindsight",
         "offloading",
         f"{_HERE}.hindsight:hindsight",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from edgeopt.errors import InstanceError
 from edgeopt.instances.offloading import OffloadingInstance, Plan
 from edgeopt.result import Answer, Termination
 from edgeopt.solvers.base import Control
@@ -84,6 +85,28 @@ def rollouts(
 def rolling(instance: OffloadingInstance, control: Control, *, depth: int = 0, branches: int = 2000) -> Answer:
     """CP-SAT on the tasks that are present."""
     return _run("rolling", instance, control, depth=depth, branches=branches)
+
+
+def dqn(instance: OffloadingInstance, control: Control, *, weights: str = "dqn") -> Answer:
+    """The DQN baseline."""
+    return _run("dqn", instance, control, weights=weights)
+
+
+def llm(
+    instance: OffloadingInstance,
+    control: Control,
+    *,
+    model: str = "",
+    base_url: str = "",
+    timeout_s: float = 60.0,
+    retries: int = 2,
+) -> Answer:
+    """A language model behind an endpoint."""
+    if not model:
+        raise InstanceError(
+            "solver llm needs the option model: what the endpoint calls it, and base_url if it is your own"
+        )
+    return _run("llm", instance, control, model=model, base_url=base_url, timeout_s=timeout_s, retries=retries)
 
 
 def learned(instance: OffloadingInstance, control: Control, *, weights: str = "look-ahead") -> Answer:

@@ -6,8 +6,9 @@ PyTorch by `edgeopt.simulation.offloading.train`; the weights that are shipped a
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -83,7 +84,6 @@ def weights_file(name: str) -> str:
     return str(WEIGHTS / f"{name}.npz")
 
 
-@lru_cache(maxsize=8)
 def read_network(path: str) -> Network:
     """The weights in a file that training wrote.
 
@@ -92,11 +92,26 @@ def read_network(path: str) -> Network:
     InstanceError
         If it cannot be read, or holds no such weights.
     """
+    network = Network(_weights(path))
+    _tried(network.scores, path, "a policy")
+    return network
+
+
+def _weights(path: str) -> dict[str, FloatArray]:
     arrays = read_arrays(read_bytes(path), path)
-    embed = arrays.get("embed.weight")
-    if embed is None or embed.ndim != 2 or embed.shape[1] != FEATURES or "head.weight" not in arrays:
-        raise InstanceError(f"{path}: holds no weights of a policy of this version; train it again")
-    return Network({name: np.asarray(array, dtype=np.float64) for name, array in arrays.items()})
+    for name, array in arrays.items():
+        if array.dtype.kind != "f" or not np.isfinite(array).all():
+            raise InstanceError(f"{path}: {name}: must hold finite numbers")
+    return {name: np.asarray(array, dtype=np.float64) for name, array in arrays.items()}
+
+
+def _tried(scores: Callable[[Tokens], FloatArray], path: str, whose: str) -> None:
+    """Read two tokens, which fails where weights are missing or of other shapes."""
+    read = Tokens(np.ones((1, 2, FEATURES)), np.arange(2)[None])
+    with suppress(KeyError, ValueError):
+        if scores(read).shape == (1, 2):
+            return
+    raise InstanceError(f"{path}: holds no weights of {whose} of this version; train it again")
 
 
 @dataclass(slots=True)
@@ -170,11 +185,8 @@ class Dqn:
 
     def __post_init__(self) -> None:
         path = weights_file(self.weights)
-        arrays = read_arrays(read_bytes(path), path)
-        first = arrays.get("first.weight")
-        if first is None or first.ndim != 2 or first.shape[1] != 3 * FEATURES or "level.weight" not in arrays:
-            raise InstanceError(f"{path}: holds no weights of a DQN of this version; train it again")
-        self.weight = {name: np.asarray(array, dtype=np.float64) for name, array in arrays.items()}
+        self.weight = _weights(path)
+        _tried(lambda read: dqn_values(self.weight, read), path, "a DQN")
 
     def start(self, episodes: int, seed: int) -> None:
         """Nothing to forget."""

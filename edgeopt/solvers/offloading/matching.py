@@ -22,8 +22,6 @@ from edgeopt.instances.offloading.instance import FloatArray, IntArray
 from edgeopt.solvers.offloading.episodes import States
 from edgeopt.solvers.offloading.queue_kernel import HEAD, NEXT, UPLOAD
 
-BARRED = 1e15
-
 
 def match(offset: FloatArray, work: FloatArray, coefficient: FloatArray) -> tuple[IntArray, float]:
     """Least sum of ``coefficient[k] work[i, m] + offset[i, m]`` over assignments of tasks to machines and positions.
@@ -44,7 +42,7 @@ def match(offset: FloatArray, work: FloatArray, coefficient: FloatArray) -> tupl
 
     tasks, machines = work.shape
     cost = np.where(np.isfinite(work), work, 0.0)[:, :, None] * coefficient + offset[:, :, None]
-    cost = np.where(np.isfinite(work)[:, :, None], cost, BARRED).reshape(tasks, machines * len(coefficient))
+    cost = np.where(np.isfinite(work)[:, :, None], cost, np.inf).reshape(tasks, machines * len(coefficient))
     row, column = linear_sum_assignment(cost)
     machine = np.empty(tasks, dtype=np.int64)
     machine[row] = column // len(coefficient)

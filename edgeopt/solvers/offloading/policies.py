@@ -81,6 +81,19 @@ class Traffic:
     episodes: Episodes
     rate: float
 
+    def fits(self, known: Episodes) -> None:
+        """Refuse a traffic of another system.
+
+        Raises
+        ------
+        InstanceError
+            If it has other devices or servers, or counts other ticks a slot.
+        """
+        text = "{0.devices} devices, {0.servers} servers, {1:g} ticks a slot".format
+        own, wanted = text(self.episodes, self.episodes.slot[0]), {text(known, slot) for slot in known.slot.tolist()}
+        if {own} != wanted:
+            raise InstanceError(f"traffic of {own} in a system of {sorted(wanted)[0]}; they must be the same")
+
     @classmethod
     def of(cls, instance: Any) -> Traffic:
         """The traffic of a past instance."""
@@ -127,9 +140,9 @@ class Rollouts:
     rng: NDArray[np.uint64] = field(default_factory=lambda: random_streams(0, 1), init=False, repr=False)
 
     def __post_init__(self) -> None:
-        _at_least("rollouts", self.rollouts, 1)
-        _at_least("depth", self.depth, 0)
-        _at_least("least", self.least, 2)
+        at_least("rollouts", self.rollouts, 1)
+        at_least("depth", self.depth, 0)
+        at_least("least", self.least, 2)
         code_of(self.base)
         if not self.weight >= 0:
             raise InstanceError(f"weight = {self.weight}: must be 0 or more")
@@ -151,18 +164,14 @@ class Rollouts:
             rate = seen / elapsed
         else:
             templates = self.traffic.episodes
-            if (templates.devices, templates.servers) != (known.devices, known.servers):
-                raise InstanceError(
-                    f"traffic of {templates.devices} devices and {templates.servers} servers in a system of "
-                    f"{known.devices} and {known.servers}; they must be the same"
-                )
+            self.traffic.fits(known)
             source = np.zeros(len(states), dtype=np.int64)
             seen = np.full(len(states), templates.tasks[0])
             rate = np.full(len(states), self.traffic.rate)
         life = templates.due - templates.arrival
         score, used = policy_kernel.rollouts_all(
             states.episode, states.task, states.last, code_of(self.base), float(self.weight), self.rollouts, self.least,
-            self.depth, float(self.confidence), float(states.slot[0]), source, seen, np.minimum(rate, known.devices),
+            self.depth, float(self.confidence), states.slot, source, seen, np.minimum(rate, known.devices),
             (templates.device, life, templates.local, templates.upload, templates.work),
             known.shared, known.devices, known.kernel, queues.state, self.rng,
         )  # fmt: skip
@@ -194,7 +203,7 @@ class PublishedLookAhead:
     rng: NDArray[np.uint64] = field(default_factory=lambda: random_streams(0, 1), init=False, repr=False)
 
     def __post_init__(self) -> None:
-        _at_least("draws", self.draws, 1)
+        at_least("draws", self.draws, 1)
         if not self.weight >= 0:
             raise InstanceError(f"weight = {self.weight}: must be 0 or more")
 
@@ -216,7 +225,14 @@ class PublishedLookAhead:
         return np.asarray(np.argmin(self.scores(states), axis=1), dtype=np.int64)
 
 
-def _at_least(option: str, value: int, least: int) -> None:
+def at_least(option: str, value: int, least: int) -> None:
+    """Refuse an option that is no whole number of at least `least`.
+
+    Raises
+    ------
+    InstanceError
+        If it is not.
+    """
     if not isinstance(value, (int, np.integer)) or value < least:
         raise InstanceError(f"{option} = {value!r}: must be a whole number of at least {least}")
 
@@ -231,10 +247,12 @@ def policy(name: str, **options: Any) -> Policy:
     InstanceError
         If an option is out of range.
     """
-    if name in SIMPLE:
-        return Simple(name, **options)
-    if name not in MAKERS:
+    if name not in SIMPLE and name not in MAKERS:
         raise UnknownNameError(f"no policy {name!r}; there are: {', '.join([*SIMPLE, *MAKERS])}")
+    if name in SIMPLE:
+        if options:
+            raise InstanceError(f"policy {name}: has no options, so not {', '.join(options)}")
+        return Simple(name)
     module, _, attribute = MAKERS[name].partition(":")
     from importlib import import_module
 

@@ -67,7 +67,7 @@ def choose(code, local, upload, work, slack, shared, penalty, seen, turn, rng):
         for place in range(places):
             allowed += (local if place == 0 else upload[place - 1]) >= 0
         pick = int(unit(rng) * allowed) if code == RANDOM else turn % allowed
-    best, chosen = INFINITY, -1
+    best, shortest, chosen = INFINITY, INFINITY, -1
     for place in range(places):
         if (local if place == 0 else upload[place - 1]) < 0:
             continue
@@ -78,7 +78,11 @@ def choose(code, local, upload, work, slack, shared, penalty, seen, turn, rng):
             continue
         if code == SHORTEST:
             value = float(seen[1][0] if place == 0 else seen[1][1 + place])
-            value += 1e-9 * (local if place == 0 else upload[place - 1] + work[place - 1])
+            own = local if place == 0 else upload[place - 1] + work[place - 1]
+            if value == best and own < shortest:  # of places with as many tasks, where this one takes least
+                shortest, chosen = own, place
+            elif value < best:
+                shortest = own
         elif code == GREEDY:
             value = published_cost(place, local, upload, work, seen)
         else:
@@ -279,7 +283,7 @@ def rollouts_all(
             for step in range(1, depth + 1):
                 for _ in range(devices):
                     if unit(rng[e]) * devices < rate[b]:
-                        when[drawn] = now + step * slot
+                        when[drawn] = now + step * slot[b]
                         which[drawn] = min(int(unit(rng[e]) * known[b]), known[b] - 1)
                         drawn += 1
             together = last[b] - i

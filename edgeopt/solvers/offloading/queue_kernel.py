@@ -14,7 +14,8 @@ A function takes ``state = (ids, val, que, tim)``, ``system = (shared, devices, 
 ``out = (acc, cost, lost)``: ``acc`` (3,) has the sum of costs, the number of drops and the weight of drawn costs;
 ``cost`` and ``lost`` get what each task with an index costs and whether it was dropped, nothing where they are empty.
 
-All is exact in doubles but the shares of processor sharing, whose ends are rounded up to ticks with `EPSILON` to spare.
+All is exact in doubles but the shares of processor sharing, whose ends are rounded up to ticks with `EPSILON`, and what
+doubles of that size leave unsaid, to spare.
 """
 
 # mypy: disable-error-code="no-untyped-def, no-untyped-call"
@@ -26,7 +27,7 @@ import numpy as np
 from edgeopt.solvers.jit import compiled
 
 INFINITY = 1e300
-EPSILON = 1e-6
+EPSILON, ROUNDING = 1e-6, 4e-16
 MOST_FLIGHT = 64
 """Tasks on their way to servers that a device looks at; more are passed over."""
 TASK, PLACE, NEXT = 0, 1, 2
@@ -148,10 +149,11 @@ def enter(q, r, time, system, state, out):
 def sweep(r, time, penalty, state, out):
     """Take those off a shared server that have ended or are due."""
     ids, val, que, _ = state
+    spare = EPSILON + ROUNDING * time  # less, and a task whose end is `time` might never be found to have ended
     q, before = que[r, HEAD], -1
     while q >= 0:
         after = ids[q, NEXT]
-        done = val[q, LEFT] <= EPSILON
+        done = val[q, LEFT] <= spare
         if done or val[q, DUE] <= time:
             if before < 0:
                 que[r, HEAD] = after
@@ -160,7 +162,7 @@ def sweep(r, time, penalty, state, out):
             if after < 0:
                 que[r, TAIL] = before
             que[r, LENGTH] -= 1
-            end = min(np.ceil(time - EPSILON), val[q, DUE]) if done else time
+            end = min(np.ceil(time - spare), val[q, DUE]) if done else time
             leave(q, end, done, penalty, state, out)
         else:
             before = q

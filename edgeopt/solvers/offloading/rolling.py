@@ -7,15 +7,15 @@ uploads and drops. With `depth`, tasks of so many further slots are drawn from t
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
-from edgeopt.errors import AssumptionError, InstanceError
+from edgeopt.errors import AssumptionError
 from edgeopt.instances.offloading.compiled import NEVER, CompiledOffloading
 from edgeopt.instances.offloading.instance import IntArray
 from edgeopt.solvers.offloading.closed_loop import simple_places
 from edgeopt.solvers.offloading.episodes import States, random_streams
+from edgeopt.solvers.offloading.policies import at_least
 from edgeopt.solvers.offloading.policy_kernel import EARLIEST
 from edgeopt.solvers.offloading.queue_kernel import DUE, HEAD, NEXT, PLACE, UPLOAD, WORK
 
@@ -41,18 +41,18 @@ class Rolling:
     branches: int = 2000
     name: str = "rolling"
     decided: dict[tuple[int, int], int] = field(default_factory=dict, init=False, repr=False)
-    rng: Any = field(default=None, init=False, repr=False)
+    rng: list[np.random.Generator] = field(default_factory=list, init=False, repr=False)
     seed: int = field(default=0, init=False, repr=False)
     unsolved: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
-        if self.depth < 0 or self.branches < 1:
-            raise InstanceError(f"depth = {self.depth}, branches = {self.branches}: must be at least 0 and 1")
+        at_least("depth", self.depth, 0)
+        at_least("branches", self.branches, 1)
 
     def start(self, episodes: int, seed: int) -> None:
         """New episodes."""
         self.decided, self.seed, self.unsolved = {}, seed, 0
-        self.rng = np.random.default_rng([seed, 11])
+        self.rng = [np.random.default_rng([seed, 11, episode]) for episode in range(episodes)]
 
     def decide(self, states: States) -> IntArray:
         """Places of the states' tasks."""
@@ -90,8 +90,7 @@ class Rolling:
         status = solver.solve(language.model)
         if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
             self.unsolved += 1
-            for task in range(first, last + 1):
-                self.decided[episode, task] = usual if states._episodes.upload[episode, task, usual - 1] >= 0 else 0
+            self.decided[episode, first] = usual  # the others ask again
             return
         for task, i in zip(range(first, last + 1), new, strict=True):
             taken = [place for place, one in zip(places[i], stated.x[i], strict=True) if solver.boolean_value(one)]
@@ -132,13 +131,13 @@ class Rolling:
         slot = float(states.slot[b])
         rate = (last + 1) / ((now - float(known.arrival[episode, 0])) / slot + 1) / known.devices
         for step in range(1, self.depth + 1):
-            for _ in range(int(self.rng.binomial(known.devices, min(1.0, rate)))):
-                task = int(self.rng.integers(0, last + 1))
+            for _ in range(int(self.rng[episode].binomial(known.devices, min(1.0, rate)))):
+                task = int(self.rng[episode].integers(0, last + 1))
                 rows.append(self._task(states, episode, task, round(now + step * slot)))
         whole = [np.rint(np.array([row[n] for row in rows], dtype=np.float64)).astype(np.int64) for n in range(6)]
         horizon = CompiledOffloading(
-            known.devices, servers, whole[0], whole[1], whole[2], whole[3], whole[4].reshape(-1, servers),
-            whole[5].reshape(-1, servers), int(states.penalty[b]), "fifo", slot,
+            known.devices, servers, whole[0], whole[1], whole[2], whole[3], whole[4].reshape(len(rows), servers),
+            whole[5].reshape(len(rows), servers), int(states.penalty[b]), "fifo", slot,
         )  # fmt: skip
         return horizon, placed
 

@@ -43,15 +43,18 @@ def test_both_file_forms_give_the_same_instance(instance: OffloadingInstance, tm
         ({"task_device": []}, "tasks = []: the horizon is empty"),
         ({"task_device": [0, 1]}, "tasks[1].device = 1: must index the devices, 0 to 0"),
         ({"arrival_s": [0.1, 0.0]}, "tasks[1].arrival_s = 0.0: must not be before"),
-        ({"arrival_s": [float("nan"), 0.0]}, "tasks[0].arrival_s = nan: must be a number from 0 (s)"),
+        ({"arrival_s": [float("nan"), 0.0]}, "tasks[0].arrival_s = nan: must be a number from 0 to 1e12 (s)"),
         ({"bits": [1.0, -1.0]}, "tasks[1].bits = -1.0: must be a number >= 0 (bit)"),
         ({"cycles": [0.0, 1.0]}, "tasks[0].cycles = 0.0"),
         ({"cycles": [float("inf"), 1.0]}, "tasks[0].cycles = inf"),
-        ({"deadline_s": 0.0}, "tasks[0].deadline_s = 0.0: must be a number > 0 (s)"),
+        ({"deadline_s": 0.0}, "tasks[0].deadline_s = 0.0: must be a number > 0, up to 1e12 (s)"),
         ({"deadline_s": 1e-4}, "tasks[0].deadline_s = 0.0001: must be at least a tick of 0.001 s"),
         ({"device_hz": [float("nan")]}, "devices[0].frequency_hz = nan: must be a number > 0 (cycle/s), or 0"),
         ({"server_hz": [0.0, 1.0]}, "servers[0].frequency_hz = 0.0"),
-        ({"rate_bit_per_s": -1.0}, "channel[0].rate_bit_per_s[0][0] = -1.0: must be a number > 0 (bit/s), or 0"),
+        (
+            {"rate_bit_per_s": -1.0},
+            "channel[0].rate_bit_per_s[0][0] = -1.0: must be a number > 0, up to 1e+40 (bit/s), or 0",
+        ),
         ({"rate_bit_per_s": float("nan")}, "channel[0].rate_bit_per_s[0][0] = nan"),
         ({"rate_bit_per_s": [[[1.0, 0.0]]]}, "servers[1] (s2) is reached by no device"),
         ({"rate_bit_per_s": np.ones((1, 2, 2))}, "rate_bit_per_s has the shape (1, 2, 2): must be (1, 1, 2)"),
@@ -160,6 +163,11 @@ def test_fading_keeps_the_mean_rate() -> None:
         ({"device_hz": 0.0, "servers": 0}, "nowhere to go"),
         ({"servers": -1}, "servers = -1"),
         ({"devises": 1}, "devises"),
+        ({"slots": 10**7, "devices": 10**5}, "times of tasks at places: must be at most 100,000,000"),
+        (
+            {"slots": 10**6, "devices": 100, "arrival_probability": 1e-3, "channel": "fading", "coherence_slots": 1},
+            "rates of the channel: must be at most 100,000,000",
+        ),
     ],
 )
 def test_bad_options_are_named(options: dict[str, Any], text: str) -> None:
@@ -195,6 +203,8 @@ def test_a_trace_of_tasks(tmp_path: Path) -> None:
         ("arrival_s,bits\n1,2\n", "the column 'cycles' is missing"),
         ("arrival_s,bits,cycles\n", "has no rows"),
         ("arrival_s,bits,cycles\n1,2\n", "row 2 has 2 entries, the header has 3"),
+        ("arrival_s,bits,cycles\n1,2,3,4\n", "row 2 has 4 entries, the header has 3"),
+        ("arrival_s,bits,bits,cycles\n1,2,3,4\n", "the column 'bits' comes twice"),
         ("arrival_s,bits,cycles\n1,x,3\n", "row 2: bits = 'x': must be a finite number (bit)"),
         ("arrival_s,bits,cycles\n1,nan,3\n", "row 2: bits = 'nan'"),
         ("arrival_s,bits,cycles\n1,-2,3\n", "row 2: bits = -2 (bit): must be 0 or more"),
@@ -216,6 +226,10 @@ def test_a_window_without_tasks_is_refused(tmp_path: Path) -> None:
     path.write_text(TRACE)
     with pytest.raises(InstanceError, match="no task comes from 99 s on for 1 s"):
         from_trace(path, start_s=99, window_s=1)
+    for option in ("start_s", "window_s", "rate_scale"):
+        for value in (float("inf"), float("nan"), -1.0):
+            with pytest.raises(InstanceError, match=f"{option} = {value}"):
+                from_trace(path, **{option: value})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

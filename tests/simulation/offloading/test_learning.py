@@ -171,6 +171,39 @@ def test_a_dqn_of_another_version_is_refused(tmp_path: Path) -> None:
         policy("dqn", weights=str(tmp_path / "old.npz"))
 
 
+@pytest.mark.parametrize("name", ["supervised", "dqn"])
+def test_weights_that_are_none_are_refused(name: str, tmp_path: Path) -> None:
+    kind = "dqn" if name == "dqn" else "learned"
+    with np.load(weights_file(name)) as archive:
+        whole = {key: archive[key] for key in archive.files}
+    first = "first.weight" if name == "dqn" else "embed.weight"
+    good, path = whole[first], tmp_path / "w.npz"
+    for changed, text in (
+        ({key: array for key, array in whole.items() if key != first}, "train it again"),
+        (whole | {first: good[..., :-1]}, "train it again"),
+        (whole | {first: good * np.nan}, f"{first}: must hold finite numbers"),
+        (whole | {first: np.array(["a"])}, f"{first}: must hold finite numbers"),
+        ({}, "train it again"),
+    ):
+        np.savez(path, **changed)
+        with pytest.raises(InstanceError, match=text):
+            policy(kind, weights=str(path))
+    path.write_bytes(Path(weights_file(name)).read_bytes()[:3000])
+    with pytest.raises(InstanceError, match="not a readable array form"):
+        policy(kind, weights=str(path))
+    with pytest.raises(InstanceError, match="nowhere"):
+        policy(kind, weights=str(tmp_path / "nowhere.npz"))
+
+
+def test_weights_are_read_anew(tmp_path: Path) -> None:
+    """A file that has been trained again is not remembered as it was."""
+    path = tmp_path / "w.npz"
+    for name in ("supervised", "one-step"):
+        path.write_bytes(Path(weights_file(name)).read_bytes())
+        found, wanted = read_network(str(path)).weight, read_network(weights_file(name)).weight
+        assert all(np.array_equal(found[key], wanted[key]) for key in wanted)
+
+
 def test_training_is_reproducible(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     from edgeopt.simulation.offloading.train import train_reinforced, train_supervised, write_network
@@ -217,17 +250,21 @@ def test_the_environment_is_one() -> None:
     assert info["gap"] >= 0
     with pytest.raises(BackendError, match="call reset first"):
         OffloadingEnv(instance).step(0)
+    with pytest.raises(BackendError, match="no episode is under way"):
+        env.step(0)
 
 
-def test_comparisons_are_paired() -> None:
-    instances = [generate(seed=s, slots=20, load=0.6) for s in range(5)]
-    lower = bounds(instances)
-    rows = compare(instances, {"greedy": policy("greedy"), "earliest": policy("earliest")}, lower=lower)
-    first, second = rows
-    assert first.difference == (0, 0, 0)
-    assert second.difference.mean == pytest.approx(second.cost.mean - first.cost.mean)
-    assert second.difference.low <= second.difference.mean <= second.difference.high
-    assert all(row.ratio is not None and row.ratio >= 1 for row in rows)
-    assert all(0 < row.jain <= 1 for row in rows)
-    with pytest.raises(InstanceError, match="at least one policy"):
-        compare(instances, {})
+def test_what_an_environment_cannot_do_is_named() -> None:
+    pytest.importorskip("gymnasium")
+    from edgeopt.simulation.offloading.environment import OffloadingEnv
+
+    env = OffloadingEnv(servers=2, slots=3)
+    env.reset(seed=1)
+    for action in (3, -1, 0.5, "s1", None, float("nan")):
+        with pytest.raises(BackendError, match="is none of the places 0 to 2"):
+            env.step(action)
+    for options, text in (({"servres": 2}, "servres"), ({"seed": 3}, "give it to reset"), ({"slots": 0}, "slots = 0")):
+        with pytest.raises(InstanceError, match=text):
+            OffloadingEnv(**options)
+    with pytest.raises(InstanceError, match="leave out load"):
+        OffloadingEnv(generate(seed=1, slots=3), load=0.5)

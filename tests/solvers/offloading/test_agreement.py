@@ -93,6 +93,30 @@ def test_the_model_for_cpsat_is_the_horizon(instance: OffloadingInstance) -> Non
     assert in_process(instance) == best
 
 
+def test_the_linear_form_refuses_times_that_a_tolerance_swallows() -> None:
+    """A million ticks: HiGHS called such horizons infeasible, or gave a plan that is not the best as optimal."""
+    instance = OffloadingInstance.of(
+        "long", task_device=[0, 1, 2], arrival_s=[3e5, 4e5, 1.2e6], bits=1.0, cycles=4.0, deadline_s=2e5,
+        device_hz=np.zeros(3), server_hz=[1.0, 2.0], rate_bit_per_s=1.0, tick_s=1.0, slot_s=1.0,
+    )  # fmt: skip
+    with pytest.raises(AssumptionError, match="1,400,000 ticks is too long for the linear form"):
+        eo.solve(instance, "highs")
+    assert in_process(instance) == eo.solve(instance, "brute-force").value
+
+
+@pytest.mark.child
+def test_work_that_takes_forever_is_the_same_as_work_that_takes_too_long() -> None:
+    """Durations far beyond the deadlines make no big numbers."""
+    instance = OffloadingInstance.of(
+        "slow", task_device=[0, 0, 1], arrival_s=[0.0, 1.0, 1.0], bits=[3.0, 1e12, 2.0], cycles=[1e12, 3.0, 2.0],
+        deadline_s=[9.0, 12.0, 7.0], device_hz=[1.0, 0.0], server_hz=[1.0, 2.0], rate_bit_per_s=[[[1, 2], [1, 1]]],
+        tick_s=1.0, slot_s=1.0,
+    )  # fmt: skip
+    best = exact(instance, "brute-force")
+    assert exact(instance, "cpsat") == best
+    assert exact(instance, "highs") == best
+
+
 @given(instance=offloading_instances(max_tasks=5, max_servers=2, disciplines=("ps",)))
 @settings(max_examples=5)
 def test_shared_servers_have_no_exact_model(instance: OffloadingInstance) -> None:

@@ -28,45 +28,91 @@ def make(name: str) -> Any:
     options: dict[str, dict[str, Any]] = {
         "rollouts": {"rollouts": 8, "depth": 2},
         "llm": {"ask": lambda prompt: "s1"},
-        "rolling": {"branches": 50},
+        "rolling": {"branches": 10},
     }
     return policy(name, **options.get(name, {}))
 
 
 EVERY = [*SIMPLE, "lacs", "matching", "rollouts", "rolling", "learned", "dqn", "llm"]
+VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "rollouts on another base": ("rollouts", {"rollouts": 4, "depth": 1, "base": "shortest-queue", "weight": 0.5}),
+    "rolling on drawn tasks": ("rolling", {"branches": 5, "depth": 1}),
+    "learned over text": ("learned", {"text": True, "digits": 1}),
+    "learned, supervised": ("learned", {"weights": "supervised"}),
+}
 
 
-@pytest.mark.parametrize("name", EVERY)
+def _mixed(instance: OffloadingInstance, cut: int) -> OffloadingInstance:
+    """Everything after some slots permuted and changed."""
+    rng = np.random.default_rng(1)
+    later = np.flatnonzero(instance.arrival_s > cut * 0.1 + 1e-9)
+    mixed = rng.permutation(later)
+    rate = instance.rate_bit_per_s.copy()
+    rate[cut + 1 :] = rate[cut + 1 :][::-1] * 1.7
+
+    def changed(column: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        found = column.copy()
+        found[later] = column[mixed]
+        return found
+
+    return replace(
+        instance,
+        task_device=changed(instance.task_device),
+        bits=changed(instance.bits) * np.where(np.isin(np.arange(len(instance)), later), 2.0, 1.0),
+        cycles=changed(instance.cycles),
+        deadline_s=changed(instance.deadline_s),
+        rate_bit_per_s=rate,
+    )
+
+
+def _ended(instance: OffloadingInstance, cut: int) -> OffloadingInstance:
+    """Nothing after some slots: no tasks, no rates."""
+    count = int((instance.arrival_s <= cut * 0.1 + 1e-9).sum())
+    columns = ("task_device", "arrival_s", "bits", "cycles", "deadline_s")
+    return replace(
+        instance,
+        **{name: getattr(instance, name)[:count] for name in columns},
+        channel_start_s=instance.channel_start_s[: cut + 1],
+        rate_bit_per_s=instance.rate_bit_per_s[: cut + 1],
+    )
+
+
+def _crowded(instance: OffloadingInstance, cut: int) -> OffloadingInstance:
+    """Large tasks after some slots, all at once at one device."""
+    kept = _ended(instance, cut)
+    columns = {
+        "task_device": np.zeros(8, dtype=np.int64),
+        "arrival_s": np.full(8, (cut + 1) * 0.1),
+        "bits": np.full(8, 9e6),
+        "cycles": np.full(8, 9e9),
+        "deadline_s": np.full(8, 7.0),
+    }
+    return replace(
+        instance, **{name: np.concatenate([getattr(kept, name), column]) for name, column in columns.items()}
+    )
+
+
+@pytest.mark.parametrize("name", [*EVERY, *VARIANTS])
 @pytest.mark.parametrize("discipline", ["fifo", "ps"])
 def test_no_policy_sees_the_future(name: str, discipline: str) -> None:
-    """Everything after some time is changed or permuted: no decision until then changes."""
-    if (name, discipline) == ("rolling", "ps"):
+    """Whatever comes after some time is permuted, changed, left out, or more: no decision until then changes."""
+    kind, options = VARIANTS.get(name, (name, {}))
+    if (kind, discipline) == ("rolling", "ps"):
         pytest.skip("has no exact model")
+
+    def run(one: OffloadingInstance) -> list[int]:
+        going = policy(kind, **options) if options else make(kind)
+        found: list[int] = simulate(Episodes.of([one]), going, seed=2).place[0].tolist()
+        return found
+
     instance = generate(seed=5, slots=14, load=0.8, discipline=discipline, channel="fading", coherence_slots=1)  # type: ignore[arg-type]
-    before = simulate(Episodes.of([instance]), make(name), seed=2).place[0]
-    rng = np.random.default_rng(1)
+    before = run(instance)
+    assert len(set(before)) > 1 or name in ("local", "llm")
     for cut in (3, 8):
-        later = np.flatnonzero(instance.arrival_s > cut * 0.1 + 1e-9)
-        mixed = rng.permutation(later)
-        rate = instance.rate_bit_per_s.copy()
-        rate[cut + 1 :] = rate[cut + 1 :][::-1] * 1.7
-
-        def changed(column: np.ndarray[Any, Any], mixed: Any = mixed, later: Any = later) -> np.ndarray[Any, Any]:
-            found = column.copy()
-            found[later] = column[mixed]
-            return found
-
-        other = replace(
-            instance,
-            task_device=changed(instance.task_device),
-            bits=changed(instance.bits) * np.where(np.isin(np.arange(len(instance)), later), 2.0, 1.0),
-            cycles=changed(instance.cycles),
-            deadline_s=changed(instance.deadline_s),
-            rate_bit_per_s=rate,
-        )
-        after = simulate(Episodes.of([other]), make(name), seed=2).place[0]
-        assert after[: later[0]].tolist() == before[: later[0]].tolist()
-        assert other.digest != instance.digest
+        count = int((instance.arrival_s <= cut * 0.1 + 1e-9).sum())
+        for other in (_mixed(instance, cut), _ended(instance, cut), _crowded(instance, cut)):
+            assert run(other)[:count] == before[:count]
+            assert other.digest != instance.digest
 
 
 @pytest.mark.parametrize("name", SIMPLE)
@@ -145,6 +191,9 @@ def test_a_policy_that_answers_nonsense_is_named() -> None:
         ("lacs", {"draws": 0}, InstanceError, "draws = 0"),
         ("lacs", {"weight": -1.0}, InstanceError, "weight = -1.0"),
         ("rolling", {"depth": -1}, InstanceError, "depth = -1"),
+        ("rolling", {"depth": 1.5}, InstanceError, "depth = 1.5: must be a whole number"),
+        ("rolling", {"branches": "many"}, InstanceError, "branches = 'many': must be a whole number"),
+        ("greedy", {"width": 1}, InstanceError, "policy greedy: has no options, so not width"),
         ("learned", {"weights": "best"}, InstanceError, "weights = 'best': must be a file (.npz) or one of "),
         ("llm", {}, InstanceError, "model = ''"),
     ],
@@ -177,12 +226,88 @@ def test_rollouts_stop_early_where_it_is_clear() -> None:
     assert bold.used < 0.7 * sure.used
 
 
+def test_an_episode_does_not_depend_on_those_beside_it() -> None:
+    """Slots and traffic of another one change no decision."""
+    one, calm, busy = generate(seed=1, slots=6), generate(seed=2, slots=6), generate(seed=3, slots=8, load=0.9)
+    fast = replace(calm, slot_s=0.2)
+    for name, options in (("rollouts", {"rollouts": 6}), ("rolling", {"depth": 1, "branches": 10}), ("lacs", {})):
+        found = [
+            simulate(Episodes.of([first, one]), policy(name, **options), seed=4).place[1, : len(one)].tolist()
+            for first in (calm, busy, fast)
+        ]
+        assert found[0] == found[1] == found[2], name
+
+
+def test_what_the_rolling_horizon_does_not_solve_goes_where_it_ends_earliest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Devices that compute nothing beside some that do, several tasks a slot."""
+    from ortools.sat.python import cp_model
+
+    monkeypatch.setattr(cp_model.CpSolver, "solve", lambda *_: cp_model.UNKNOWN)
+    drawn = generate(seed=2, slots=8, arrival_probability=0.8, load=0.9, channel="fading")
+    rate, speed = drawn.rate_bit_per_s.copy(), drawn.device_hz.copy()
+    speed[::2], rate[:, :, -1] = 0.0, 0.0
+    rate[:, 0, -1] = 1e6
+    instance = replace(drawn, device_hz=speed, rate_bit_per_s=rate)
+    episodes, rolling = Episodes.of([instance]), policy("rolling")
+    found = simulate(episodes, rolling)
+    assert found.place.tolist() == simulate(episodes, policy("earliest")).place.tolist()
+    assert rolling.unsolved == len(instance)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("discipline", ["fifo", "ps"])
+@pytest.mark.parametrize("late", [0.0, 1e9, 1e11])
+def test_every_policy_at_the_end_of_time(discipline: str, late: float) -> None:
+    """Times near the largest that doubles count exactly: no policy hangs, nor decides otherwise than early."""
+    rng = np.random.default_rng(5)
+    tasks = 12
+    instance = OffloadingInstance.of(
+        "late", task_device=rng.integers(0, 3, tasks), arrival_s=late + np.sort(rng.integers(0, 10, tasks)), bits=1.0,
+        cycles=rng.integers(1, 9, tasks), deadline_s=30.0, device_hz=np.zeros(3), server_hz=[1.0, 1.0],
+        rate_bit_per_s=1.0, discipline=discipline, tick_s=1.0, slot_s=1.0,
+    )  # fmt: skip
+    early = replace(instance, arrival_s=instance.arrival_s - late)
+    for name in SIMPLE if discipline == "ps" else [*SIMPLE, "matching", "lacs"]:
+        assert eo.solve(instance, name).solution == eo.solve(early, name).solution, name
+    for name in ("matching", "rollouts", "learned", "dqn", "hindsight"):
+        value, wanted = eo.solve(instance, name).value, eo.solve(early, name).value
+        assert value is not None
+        assert wanted is not None
+        assert value <= 1.5 * wanted, name
+
+
+def test_the_shortest_queue_is_joined_however_long_tasks_take() -> None:
+    instance = queue_of_one(
+        task_device=[0, 0], arrival_s=[0.0, 0.0], bits=0.0, cycles=1e9, deadline_s=1e6, device_hz=[1e2],
+        server_hz=[1e5, 2e2],
+    )  # fmt: skip
+    assert eo.solve(instance, "shortest-queue").solution.place.tolist() == [1, 2]
+
+
+def test_matching_knows_where_long_tasks_cannot_go() -> None:
+    """Their costs are above any number that one might take for what is barred."""
+    instance = queue_of_one(
+        task_device=[0, 0, 0], arrival_s=0.0, bits=0.0, cycles=3e8, deadline_s=1e5, device_hz=[0.0],
+        server_hz=[1e-3], rate_bit_per_s=[[[1.0]]],
+    )  # fmt: skip
+    assert eo.solve(instance, "matching").solution.place.tolist() == [1, 1, 1]
+
+
+def test_policies_without_servers() -> None:
+    instance = generate(seed=1, slots=6, servers=0)
+    for name in EVERY:
+        assert simulate(Episodes.of([instance]), make(name)).place.tolist() == [[0] * len(instance)], name
+
+
 def test_rollouts_from_a_known_traffic() -> None:
     past, now = generate(seed=1, slots=50), generate(seed=2, slots=15)
     found = simulate(Episodes.of([now]), Rollouts(rollouts=8, traffic=Traffic.of(past)))
     assert np.isfinite(found.cost).all()
-    with pytest.raises(InstanceError, match="traffic of 6 devices and 3 servers"):
+    with pytest.raises(
+        InstanceError, match="traffic of 6 devices, 3 servers, 100 ticks a slot in a system of 6 devices, 6"
+    ):
         simulate(Episodes.of([now]), Rollouts(traffic=Traffic.of(generate(seed=1, servers=3))))
+    with pytest.raises(InstanceError, match=r"10 ticks a slot in a system of .* 100 ticks a slot"):
+        simulate(Episodes.of([now]), Rollouts(traffic=Traffic.of(generate(seed=1, tick_s=1e-2))))
 
 
 def test_look_ahead_beats_one_step_in_the_closed_loop() -> None:
