@@ -77,7 +77,7 @@ def test_results_without_a_proof_get_one() -> None:
 
 
 @given(decomposition_instances(max_tasks=2, max_steps=3), st.data())
-@settings(max_examples=40 if settings().max_examples < 1000 else 600)
+@settings(max_examples=35 if settings().max_examples < 1000 else 600)
 def test_any_prices_give_a_bound(instance: DecompositionInstance, data: st.DataObject) -> None:
     """Prices, slots and cells at random: the verifier's bound is the kernel's, and never better than the optimum."""
     compiled = instance.compiled

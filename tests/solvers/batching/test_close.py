@@ -42,7 +42,7 @@ def _exact(instance: BatchingInstance) -> int:
 
 
 @given(batching_instances(max_requests=7))
-@settings(max_examples=40)
+@settings(max_examples=35)
 def test_finds_and_bounds_the_optimum(instance: BatchingInstance) -> None:
     answer = close(instance, Control())
     assert answer.termination is Termination.COMPLETE

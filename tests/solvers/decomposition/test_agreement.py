@@ -31,7 +31,7 @@ def exactly(instance: DecompositionInstance, name: str) -> int | None:
 
 
 @given(decomposition_instances(max_tasks=2, max_steps=2))
-@settings(max_examples=40 if settings().max_examples < 1000 else 700)
+@settings(max_examples=35 if settings().max_examples < 1000 else 700)
 def test_three_exact_solvers_agree(instance: DecompositionInstance) -> None:
     reference = exactly(instance, "brute-force")
     assert exactly(instance, "cpsat") == reference
