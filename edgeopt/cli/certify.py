@@ -59,16 +59,16 @@ def certify(
     options = solver_options(option or [])
     store = None if out is None else Store(out)
     names, references = _names(solver) or None, None if against is None else _names(against)
-    todo = [
+    pending = [
         Job(file, reading, names, references, options, settings, out, force) for file in reading.files(files, outcome)
     ]
     with rows.printing(as_json) as printer:
         if jobs == 1:
-            _one_by_one(todo, printer, outcome, store)
+            _one_by_one(pending, printer, outcome, store)
         else:
             from edgeopt.cli.parallel import side_by_side
 
-            side_by_side(todo, jobs, lambda said: _hear(said, printer, outcome, store), outcome)
+            side_by_side(pending, jobs, lambda said: _hear(said, printer, outcome, store), outcome)
     outcome.exit()
 
 
@@ -76,11 +76,11 @@ def _names(text: str | None) -> tuple[str, ...]:
     return tuple(name.strip() for name in (text or "").split(",") if name.strip())
 
 
-def _one_by_one(todo: Sequence[Job], printer: Printer, outcome: Outcome, store: Store | None) -> None:
+def _one_by_one(pending: Sequence[Job], printer: Printer, outcome: Outcome, store: Store | None) -> None:
     from edgeopt.cli.certify_run import work
     from edgeopt.cli.progress import ProgressPrinter
 
-    for job in todo:
+    for job in pending:
         with ProgressPrinter(job.file.name) as progress:
             work(job, lambda said: _hear(said, printer, outcome, store), progress)
         if outcome.interrupted:

@@ -55,23 +55,23 @@ def _latest(at: Progress) -> str:
     return f"({at.solver} {found}{'' if at.bound is None else f' of {at.bound:.6g}'}, {at.seconds:.0f} s)"
 
 
-def side_by_side(todo: Sequence[Job], jobs: int, hear: Callable[[Said], None], outcome: Outcome) -> None:
+def side_by_side(pending: Sequence[Job], jobs: int, hear: Callable[[Said], None], outcome: Outcome) -> None:
     """Do jobs in up to `jobs` child processes; what they say is heard here, in this thread's turn, as it comes.
 
     A child that dies is one refused instance with a row that says so. Ctrl-C ends the children.
     """
     from edgeopt.solvers.base import Control
 
-    controls = [Control("certify") for _ in todo]
+    controls = [Control("certify") for _ in pending]
     lock = threading.Lock()
 
     def locked(said: Said) -> None:
         with lock:
             hear(said)
 
-    with _Board(len(todo)) as board, ThreadPoolExecutor(jobs) as pool:
+    with _Board(len(pending)) as board, ThreadPoolExecutor(jobs) as pool:
         waiting: set[Future[None]] = {
-            pool.submit(_do, job, control, locked, board) for job, control in zip(todo, controls, strict=True)
+            pool.submit(_do, job, control, locked, board) for job, control in zip(pending, controls, strict=True)
         }
         try:
             while waiting:
