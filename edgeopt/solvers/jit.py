@@ -8,14 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from numba import float64, int64, njit, typeof, types
+from numba import float64, int32, int64, njit, typeof, types
 
 from edgeopt.solvers.base import excuse
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 INT, FLOAT = int64, float64
 READ = types.Array(int64, 1, "C", readonly=True)  # accepts writeable arrays too
-INTS, FLOATS, FLOATS_2D = int64[::1], float64[::1], float64[:, ::1]
+INTS, SHORTS, FLOATS, FLOATS_2D = int64[::1], int32[::1], float64[::1], float64[:, ::1]
 OPTIONS = {"nogil": True, "error_model": "numpy"}
 
 _log = logging.getLogger("edgeopt")

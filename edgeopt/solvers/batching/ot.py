@@ -33,20 +33,25 @@ PATIENCE_S = 3.0
 """Time (s) after which the user is told what takes so long when a kernel is loaded."""
 SEARCH_LIMIT = 100_000
 """Nodes that the search of one threshold may visit before CP-SAT takes over."""
-SAMPLE_FROM = 32_768
-"""Requests from which on the first prices come from a sample of them."""
-SAMPLE = 2_048
-SAMPLE_VECTORS = 3
-"""Sampled requests, and price vectors taken over: near the best threshold, two or three of them cross."""
+SAMPLE_FROM = 4_000
+"""Requests from which on prices come from a sample of them first."""
+SAMPLE = 256, 8_192
+"""Fewest and most requests in the sample."""
+SAMPLE_PART = 48
+"""Requests for each one in the sample, between the two."""
+SAMPLE_PER_CLASS = 128
+"""Sampled requests for each length class, if that is not every other request."""
 MOST_VECTORS = 64
 """Price vectors that are kept for the proof."""
 
 # Slots of the kernels' state array, and how a kernel call ends (see `ot_kernel`).
 _INCUMBENT, _BEST_END, _VECTORS, _LPS, _PIVOTS, _SEARCHES, _NODES, _HARD, _SORTED = range(9)
+_FIRST, _BEHIND = 11, 12
 _DONE, _PAUSED, _STUCK, _UNFIT = range(4)
+_NO_LIMIT = 2**62
 
 _log = logging.getLogger("edgeopt")
-_kernels: dict[tuple[str, int], Callable[..., int]] = {}
+_kernels: dict[tuple[str, bool, int], Callable[..., int]] = {}
 
 
 def solve_node(
@@ -92,8 +97,6 @@ def solve_node(
     if node.uplink_capacity > LARGEST or node.downlink_capacity > LARGEST or node.memory_capacity > LARGEST:
         return _solve_tamed(node, lower_bound, node_limit, stop)
     run = _Run(node, lower_bound)
-    if size >= SAMPLE_FROM and node.downlink is None:
-        run.start_from_sample()
     verdict = run.go(node_limit, stop)
     if verdict == _UNFIT:
         return _solve_tamed(node, lower_bound, node_limit, stop)
@@ -136,24 +139,33 @@ class _Run:
     """One run of a kernel on one problem: its arrays, which outlive a pause, and what CP-SAT found."""
 
     __slots__ = (
-        "axes", "batch", "best", "bound", "cpsat", "fixed", "found", "ints", "node", "prices", "state", "stream",
-        "weight",
+        "axes", "batch", "best", "bound", "cpsat", "fixed", "found", "ints", "kinds", "limits", "node", "prices",
+        "sampled", "state", "stream",
     )  # fmt: skip
 
-    def __init__(self, node: NodeProblem, lower_bound: int, weight: float = 0.0) -> None:
+    def __init__(self, node: NodeProblem, lower_bound: int) -> None:
         size, classes = len(node.request), len(node.class_tokens)
         self.node = node
-        self.weight = weight
-        self.state = np.zeros(11, np.int64)
+        self.state = np.zeros(15, np.int64)
         self.state[_INCUMBENT] = lower_bound
-        self.ints = np.empty(6 * size + classes + 1, np.int64)
+        self.kinds = np.empty(size, np.int32)
+        self.ints = np.empty(5 * size + classes + 1, np.int64)
         self.bound = np.empty(size)
         self.best = np.empty(classes, np.int64)
+        self.limits = np.zeros(2 * classes, np.int64)  # the windows of uplinks, class by class, that need a close look
+        self.limits[classes:] = _NO_LIMIT
         self.stream = NONE if node.class_stream is None else node.class_stream
         self.fixed = 0 if node.class_fixed is None else int(node.class_fixed[0])  # the same for all, see `up_to`
         self.axes = (0,) * (4 if node.class_stream is None else 5)
         self.prices = np.empty((MOST_VECTORS, len(self.axes)))
         self.batch = np.empty(size, np.int64)
+        self.sampled: int | None = None
+        # Uplinks of all requests must add up within 64 bits to look at a window of them.
+        if node.downlink is None and size >= SAMPLE_FROM and node.uplink_capacity <= LARGEST // size:
+            fewest, most = SAMPLE
+            per_class = min(SAMPLE_PER_CLASS * classes, 2 * size // SAMPLE_PART)
+            sampled = max(fewest, min(most, size // SAMPLE_PART), per_class)
+            self.sampled = sampled if sampled <= size // 2 else None
         self.found: IntArray | None = None
         self.cpsat = 0
 
@@ -163,12 +175,13 @@ class _Run:
         try:
             if node.downlink is None:
                 return self.call_classes(node, search_limit)
-            kernel = _kernels.get(("solve_items", len(self.axes))) or _load("ot_items", "solve_items", self.axes)
+            kernel = _kernel("ot_items", "solve_items", None, self.axes)
             return kernel(
                 node.length_class, node.uplink, node.downlink, node.budget,
                 node.class_memory, node.class_compute, self.stream,
                 node.uplink_capacity, node.downlink_capacity, node.memory_capacity, self.fixed, search_limit,
-                self.state, self.ints, self.bound, self.prices, self.batch, self.axes,
+                self.state, self.kinds, self.ints, self.bound, self.prices, self.batch,
+                None, self.axes,
             )  # fmt: skip
         except TypeError:
             plain = _plain(node)
@@ -180,24 +193,14 @@ class _Run:
 
     def call_classes(self, node: NodeProblem, search_limit: int) -> int:
         """The worst-channel kernel on all requests."""
-        kernel = _kernels.get(("solve_classes", len(self.axes))) or _load("ot_kernel", "solve_classes", self.axes)
+        kernel = _kernel("ot_kernel", "solve_classes", self.sampled, self.axes)
         return kernel(
             node.length_class, node.uplink, node.budget,
             node.class_tokens, node.class_memory, node.class_compute, self.stream,
-            node.uplink_capacity, node.downlink_capacity, node.memory_capacity, self.fixed, self.weight, search_limit,
-            self.state, self.ints, self.bound, self.best, self.prices, self.batch, self.axes,
+            node.uplink_capacity, node.downlink_capacity, node.memory_capacity, self.fixed, search_limit,
+            self.state, self.kinds, self.ints, self.bound, self.best, self.limits, self.prices, self.batch,
+            self.sampled, self.axes,
         )  # fmt: skip
-
-    def start_from_sample(self) -> None:
-        """Bound all thresholds by the prices of a sample first, which saves the first linear programs."""
-        wanted = max(SAMPLE, 64 * len(self.node.class_tokens))
-        part = self.node.restricted(np.arange(0, self.node.size, max(1, self.node.size // wanted)))
-        sample = _Run(part, 0, self.node.size / part.size)
-        if sample.call(0) == _DONE:
-            used = int(sample.state[_VECTORS])
-            taken = sample.prices[max(0, used - SAMPLE_VECTORS) : used]
-            self.prices[: len(taken)] = taken
-            self.state[_VECTORS] = len(taken)
 
     def go(self, node_limit: int | None, stop: Callable[[], bool] | None) -> int:
         """Run to the end, or until the limit or `stop`; hard thresholds go to CP-SAT."""
@@ -219,7 +222,7 @@ class _Run:
 
         state, size = self.state, len(self.node.request)
         hard = int(state[_HARD])
-        threshold = int(self.ints[3 * size + hard])
+        threshold = int(self.ints[size + hard])
         prices = self.prices[state[_VECTORS] - 1]
         answer = solve_threshold(self.node, threshold, prices, int(state[_INCUMBENT]), int(self.bound[hard]), stop)
         self.cpsat += 1
@@ -245,8 +248,9 @@ class _Run:
         if not complete and not state[_SORTED]:  # the kernel never ran, `self.bound` holds anything
             bound = max(incumbent, len(self.node.request))
         elif not complete:
-            postponed = -2.0 - self.bound  # how the kernel marks bounds that it means to come back to
-            bound = max(incumbent, int(np.maximum(self.bound, postponed).max()))
+            bounds = self.bound[state[_FIRST] : state[_BEHIND] or None]
+            postponed = -2.0 - bounds  # how the kernel marks bounds that it means to come back to
+            bound = max(incumbent, int(np.maximum(bounds, postponed).max()))
         proof = self.prices[: state[_VECTORS]] if self.node.class_stream is None else None
         return NodeBatch(batch, bound, complete, _effort(state, self.cpsat), proof)
 
@@ -299,24 +303,34 @@ def _solve_tamed(
     return found._replace(batch=keep[found.batch])
 
 
-def _load(module: str, name: str, axes: tuple[int, ...]) -> Callable[..., int]:
+def _kernel(module: str, name: str, sampled: int | None, axes: tuple[int, ...]) -> Callable[..., int]:
+    """The kernel for these capacities, with or without a sample."""
+    found = _kernels.get((name, sampled is None, len(axes)))
+    return found if found is not None else _load(module, name, sampled, axes)
+
+
+def _load(module: str, name: str, sampled: int | None, axes: tuple[int, ...]) -> Callable[..., int]:
     """Import a kernel (numba comes with it) and have it ready, compiled or from numba's cache on disk.
 
-    It is compiled anew for each number of capacities: loops over a number known beforehand are a third faster.
+    It is compiled anew for each number of capacities: loops over a number known beforehand are a third faster. What
+    serves a sample is compiled for the first problem that has one.
     """
     from numba import typeof
 
     home: Any = import_module(f"edgeopt.solvers.batching.{module}")
     kernel: Any = getattr(home, name)
     kernel.dispatcher.disable_compile(False)
-    # numba's cache does not tell beforehand whether it has this number of capacities as well.
-    word = threading.Timer(PATIENCE_S, _log.warning, ("compiling %s for %d capacities once ...", name, len(axes)))
+    # numba's cache does not tell beforehand whether it has this kind as well.
+    many = "" if sampled is None else " and many requests"
+    word = threading.Timer(
+        PATIENCE_S, _log.warning, ("compiling %s for %d capacities%s once ...", name, len(axes), many)
+    )
     word.daemon = True
-    if len(axes) > 4:
+    if len(axes) > 4 or many:
         word.start()
-    kernel.prepare((*home.SIGNATURE, typeof(axes)))
+    kernel.prepare((*home.SIGNATURE, typeof(sampled), typeof(axes)))
     word.cancel()
     kernel.dispatcher.disable_compile()  # other array layouts raise TypeError instead of compiling a second kernel
     found: Callable[..., int] = kernel.dispatcher
-    _kernels[name, len(axes)] = found
+    _kernels[name, sampled is None, len(axes)] = found
     return found

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from edgeopt.solvers.batching.ot_bounds import resume, start_bounds
 from edgeopt.solvers.batching.ot_item_price import price_items
 from edgeopt.solvers.batching.ot_kernel import (
     BEST_END,
@@ -32,18 +33,16 @@ from edgeopt.solvers.batching.ot_kernel import (
     UNFIT,
     VECTORS,
     postpone,
-    resume,
-    sort_deadlines,
-    start_bounds,
 )
 from edgeopt.solvers.batching.ot_search import FOUND, LIMIT, NONE
-from edgeopt.solvers.jit import FLOATS, FLOATS_2D, INT, INTS, READ, compiled, kernel
+from edgeopt.solvers.batching.ot_sort import extent, sort_deadlines
+from edgeopt.solvers.jit import FLOATS, FLOATS_2D, INT, INTS, READ, SHORTS, compiled, kernel
 
 FIRST_LIMIT = 100
 """Nodes after which a threshold is postponed until the others have had their turn."""
 LAST_WORK = 5_000_000
 """Nodes times requests after which a threshold is handed over in the last round."""
-SIGNATURE = (READ,) * 7 + (INT,) * 5 + (INTS, INTS, FLOATS, FLOATS_2D, INTS)
+SIGNATURE = (READ,) * 7 + (INT,) * 5 + (INTS, SHORTS, INTS, FLOATS, FLOATS_2D, INTS)
 
 
 @compiled
@@ -228,14 +227,14 @@ def branch_and_bound(demand, unit, cost, end, capacity, target, y, limit, fate, 
 def solve_items(
     kind, uplink, downlink, budget, memory, compute, stream,
     uplink_capacity, downlink_capacity, memory_capacity, fixed_stream, search_limit,
-    state, ints, bound, prices, batch, axes,
+    state, kinds, ints, bound, prices, batch, sampled, axes,
 ):  # fmt: skip
     """Solve one node problem with per-user downlink shares; see `ot_kernel.solve_classes`.
 
-    `batch` holds 1 for the requests of the best batch.
+    `batch` holds 1 for the requests of the best batch. There is no sample.
     """
     size = len(kind)
-    order, budgets = ints[:size], ints[3 * size : 4 * size]
+    order, budgets, uplinks = ints[:size], ints[size : 2 * size], ints[2 * size : 3 * size]
     if state[SORTED] == 0:
         for i in range(size):
             if uplink[i] > uplink_capacity or uplink[i] < 0 or budget[i] > LARGEST or budget[i] < -LARGEST:
@@ -244,8 +243,9 @@ def solve_items(
                 return UNFIT
             if compute[kind[i]] > budget[i]:
                 return UNFIT
-        sort_deadlines(budget, order, budgets)
-        start_bounds(budgets, fixed_stream, bound)
+        latest, earliest = extent(budget)
+        sort_deadlines(kind, uplink, budget, len(memory), latest, earliest, order, kinds, uplinks, budgets)
+        start_bounds(budgets, fixed_stream, 0, size, bound)
         state[SORTED] = 1
 
     rows = len(axes)
@@ -340,5 +340,5 @@ def solve_items(
                 break
             target -= 1
         if bound[top] >= state[INCUMBENT] + 1.0 and verdict == DONE:
-            postpone(bound, top, state)
+            postpone(bound, top, 0, size, state)
     return verdict

@@ -8,7 +8,10 @@ import numpy as np
 
 from edgeopt.solvers.jit import compiled, inlined
 
-NONE, FOUND, LIMIT = range(3)
+NONE, FOUND, LIMIT, NO_PROOF = range(4)
+
+FAR = 2**40
+"""More requests than there are."""
 
 # Relative error of a class loss: a handful of operations, each within 2**-53 of its operands.
 ROUNDING = 4e-15
@@ -24,8 +27,8 @@ def loss(base, prefix, gain, weight, per_uplink, peak, v):
 
 
 @inlined
-def ranges(value, prefix, offset, length, gain, weight, y, demand, room, slack, peak, low, high):
-    """Per class the counts that lose at most `slack` and fit on their own; the loss is convex."""
+def ranges(value, prefix, offset, length, gain, weight, y, slack, peak, low, high):
+    """Per class the counts that lose at most `slack`; the loss is convex."""
     for k in range(len(length)):
         base = offset[k] + k
         at, size = 0, length[k]
@@ -86,8 +89,14 @@ def pair(value, prefix, offset, demand, rest, a, b, least, most, total, rows):
 
 
 @compiled
-def find_counts(value, prefix, offset, length, gain, y, demand, room, target, slack, limit, count, axes):
-    """Find counts of `target` requests that fit in `room`, or show that there are none.
+def find_counts(
+    value, prefix, offset, length, base, base_uplink, beyond, gain, y, demand, room,
+    target, slack, limit, count, axes,
+):  # fmt: skip
+    """Find counts with which `target` requests fit, or show that there are none.
+
+    Listed are the requests in a window of each class: its `base` cheapest are in the batch (`room` is what they
+    leave), and where `beyond` says so, there are more above. Counts are those in the windows.
 
     Every class but two is enumerated depth first, outward from its best count, as long as the losses sum
     to at most `slack`; the last two (those with most counts left) are solved in closed form.
@@ -95,7 +104,7 @@ def find_counts(value, prefix, offset, length, gain, y, demand, room, target, sl
     Returns
     -------
     verdict, nodes
-        `FOUND` (in `count`), `NONE` or `LIMIT`; visited nodes.
+        `FOUND` (in `count`), `NONE`, `LIMIT`, or `NO_PROOF` if there is none in the windows; visited nodes.
     """
     classes, rows = len(length), len(axes)
     for r in range(rows):
@@ -107,13 +116,27 @@ def find_counts(value, prefix, offset, length, gain, y, demand, room, target, sl
     weight = np.empty(classes)
     for k in range(classes):
         weight[k] = 2.0 + abs(gain[k])
-    ranges(value, prefix, offset, length, gain, weight, y, demand, room, slack, peak, low, high)
+    ranges(value, prefix, offset, length, gain, weight, y, slack, peak, low, high)
+    wide = np.empty(rows, np.int64)  # the capacities, as far as the windows do not settle what takes them
+    for r in range(rows):
+        wide[r] = room[r]
     for k in range(classes):
-        if prefix[offset[k] + k + high[k]] > room[0]:
+        target -= base[k]
+        if low[k] == 0 and base[k] > 0:  # fewer than the window has may be in the batch as well
+            low[k] = -base[k]
+            wide[0] += base_uplink[k]
+            for r in range(1, rows):
+                wide[r] += demand[r, k] * base[k]
+        if beyond[k] and high[k] == length[k]:
+            high[k] = FAR
+    for k in range(classes):
+        own = base[k] if low[k] < 0 else 0
+        uplink = base_uplink[k] if low[k] < 0 else 0
+        if high[k] < FAR and prefix[offset[k] + k + high[k]] > wide[0] - uplink:
             high[k] -= 1  # a list ends with the first request too many
         for r in range(1, rows):
             if demand[r, k] > 0:
-                high[k] = min(high[k], room[r] // demand[r, k])  # products below cannot overflow
+                high[k] = min(high[k], wide[r] // demand[r, k] - own)  # products below cannot overflow
     most, least = 0, 0
     for k in range(classes):
         if low[k] > high[k]:
@@ -129,6 +152,13 @@ def find_counts(value, prefix, offset, length, gain, y, demand, room, target, sl
         low[k] = lowest
         if low[k] > high[k]:
             return NONE, 0
+    none = NONE
+    for k in range(classes):
+        if low[k] < 0 or high[k] > length[k]:
+            none = NO_PROOF
+            low[k], high[k] = max(low[k], 0), min(high[k], length[k])
+            if low[k] > high[k]:
+                return NO_PROOF, 0
         i = k  # insertion sort by width: the widest two classes come last
         while i > 0 and high[order[i - 1]] - low[order[i - 1]] > high[k] - low[k]:
             order[i] = order[i - 1]
@@ -180,7 +210,7 @@ def find_counts(value, prefix, offset, length, gain, y, demand, room, target, sl
                         return FOUND, nodes
             depth -= 1
             if depth < 0:
-                return NONE, nodes
+                return none, nodes
             continue
 
         k = order[depth]
@@ -216,4 +246,4 @@ def find_counts(value, prefix, offset, length, gain, y, demand, room, target, sl
         else:
             depth -= 1
             if depth < 0:
-                return NONE, nodes
+                return none, nodes

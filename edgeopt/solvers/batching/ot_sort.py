@@ -9,6 +9,8 @@ import numpy as np
 from edgeopt.solvers.jit import compiled, inlined
 
 WORD_BITS = 62
+CELL_BITS = 12
+"""Leading digits of the budgets that requests in one cell share."""
 
 
 @compiled
@@ -20,21 +22,16 @@ def bit_length(value):
     return bits
 
 
-@inlined
-def radix_pass(word, other, place, shift, width):
-    """Stable counting sort of `word` into `other` by the `width` bits from `shift` on."""
-    cells = 1 << width
-    for j in range(cells):
-        place[j] = 0
-    for i in range(len(word)):
-        place[(word[i] >> shift) & (cells - 1)] += 1
+@compiled
+def scatter(word, other, place, shift, mask):
+    """Move words, stably, to where the counts in `place` say that their digit from `shift` on begins."""
     total = 0
-    for j in range(cells):
-        here = place[j]
-        place[j] = total
+    for cell in range(len(place)):
+        here = place[cell]
+        place[cell] = total
         total += here
     for i in range(len(word)):
-        cell = (word[i] >> shift) & (cells - 1)
+        cell = (word[i] >> shift) & mask
         to = place[cell]
         place[cell] = to + 1
         other[to] = word[i]
@@ -43,8 +40,12 @@ def radix_pass(word, other, place, shift, width):
 @inlined
 def finish(word, most):
     """Insertion sort of nearly sorted words; False (words still a permutation) after `most` moves."""
+    before = word[0] if len(word) > 0 else np.uint64(0)
     for i in range(1, len(word)):
         here = word[i]
+        if before <= here:
+            before = here
+            continue
         j = i
         while j > 0 and word[j - 1] > here:
             word[j] = word[j - 1]
@@ -57,38 +58,171 @@ def finish(word, most):
 
 
 @compiled
-def sort_by(key, order, largest):
-    """Sort `order`, which lists 0, 1, ... ascending or was sorted here, by ``key[order]``, stably.
+def sort_words(word, low, bits, quick):
+    """Sort words, stably, by the `bits` from `low` on.
 
-    Key and position share one word. Long keys are sorted by two leading digits first and finished by
-    insertion, which is nearly always enough; otherwise all their digits are sorted.
+    With `quick`, words that differ and may be sorted as a whole, long ones are sorted by two leading digits first and
+    finished by insertion, which is nearly always enough; otherwise all their digits are sorted. Two digits are
+    counted at once. Unsigned words make good indices: numba need not ask whether they count from the end.
+    """
+    size = len(word)
+    other = np.empty(size, np.uint64)
+    width = 8 if size < 2048 else 10
+    first = np.empty(1 << width, np.uint64)
+    second = np.empty(1 << width, np.uint64)
+    mask = np.uint64((1 << width) - 1)
+    top = low + bits
+    quick = quick and bits > 2 * width
+    shift = top - 2 * width if quick else low
+    while True:
+        while shift < top:
+            here, there = np.uint64(shift), np.uint64(min(shift + width, 63))  # words have no digit there
+            for cell in range(1 << width):
+                first[cell] = 0
+                second[cell] = 0
+            for i in range(size):
+                first[(word[i] >> here) & mask] += 1
+                second[(word[i] >> there) & mask] += 1
+            scatter(word, other, first, here, mask)
+            scatter(other, word, second, there, mask)
+            shift += 2 * width
+        if not quick or finish(word, 4 * size):
+            break
+        quick = False
+        shift = low
+
+
+@compiled
+def sort_by(key, order, largest):
+    """Sort `order`, positions in `key` that ascend, by ``key[order]``, stably, and put the sorted keys into `key`.
+
+    Key and position share one word; keys too long for that are sorted in steps.
     """
     size = len(order)
-    word = np.empty(size, np.int64)
-    other = np.empty(size, np.int64)
-    width = 8 if size < 2048 else 11
-    place = np.empty(1 << width, np.int64)
-    low = bit_length(size)
-    total = bit_length(largest)
-    fresh = True
-    for i in range(1, size):
-        fresh = fresh and order[i] > order[i - 1]
+    word = np.empty(size, np.uint64)
+    low, total = bit_length(len(key)), bit_length(largest)
     step = WORD_BITS - low
+    position = np.uint64((1 << low) - 1)
     for begin in range(0, max(1, total), step):
-        mask = (np.int64(1) << min(step, total - begin)) - 1
+        bits = min(step, total - begin)
+        digits = (1 << bits) - 1
         for i in range(size):
-            word[i] = (((key[order[i]] >> begin) & mask) << low) | order[i]
-        top = low + min(step, total - begin)
-        shift = top - 2 * width if fresh and 3 * width < total <= step else low
-        quick = shift > low
-        while True:
-            while shift < top:
-                radix_pass(word, other, place, shift, min(width, top - shift))
-                word, other = other, word
-                shift += width
-            if not quick or finish(word, 4 * size):
-                break
-            quick = False
-            shift = low
+            word[i] = np.uint64((((key[order[i]] >> begin) & digits) << low) | order[i])
+        sort_words(word, low, bits, total <= step)
         for i in range(size):
-            order[i] = word[i] & ((np.int64(1) << low) - 1)
+            order[i] = word[i] & position
+    if total <= step:
+        for i in range(size):
+            key[i] = word[i] >> np.uint64(low)
+    else:
+        for i in range(size):
+            word[i] = key[order[i]]
+        for i in range(size):
+            key[i] = word[i]
+
+
+@compiled
+def extent(value):
+    """Largest and least value."""
+    most, least = value[0], value[0]
+    for i in range(len(value)):
+        most = max(most, value[i])
+        least = min(least, value[i])
+    return most, least
+
+
+@inlined
+def pack(kind, budget, latest, class_bits, low, word):
+    """One word for each request: how much its budget is below the latest, position and class."""
+    for i in range(len(budget)):
+        word[i] = np.uint64((((latest - budget[i]) << low) | (i << class_bits)) | kind[i])
+
+
+@inlined
+def unpack(word, uplink, class_bits, kinds, uplinks):
+    """Classes and uplinks of the requests in the words."""
+    place, last_bits = np.uint64(class_bits), np.uint64((1 << class_bits) - 1)
+    position = np.uint64((1 << bit_length(len(uplink))) - 1)
+    for i in range(len(word)):
+        kinds[i] = word[i] & last_bits
+        uplinks[i] = uplink[(word[i] >> place) & position]
+
+
+@inlined
+def sort_deadlines(kind, uplink, budget, classes, latest, earliest, order, kinds, uplinks, budgets):
+    """Sort requests by falling deadline budget; ties keep their order."""
+    size = len(budget)
+    class_bits = bit_length(classes)
+    low, total = bit_length(size) + class_bits, bit_length(latest - earliest)
+    if low + total <= WORD_BITS:
+        word = np.empty(size, np.uint64)
+        pack(kind, budget, latest, class_bits, low, word)
+        sort_words(word, low, total, low + total <= WORD_BITS)  # numba compiles a literal True apart
+        unpack(word, uplink, class_bits, kinds, uplinks)
+        position = (1 << (low - class_bits)) - 1
+        for i in range(size):
+            order[i] = np.int64(word[i] >> np.uint64(class_bits)) & position
+            budgets[i] = latest - np.int64(word[i] >> np.uint64(low))
+        return
+    for i in range(size):
+        budgets[i] = latest - budget[i]
+        order[i] = i
+    sort_by(budgets, order, latest - earliest)
+    for i in range(size):
+        budgets[i] = latest - budgets[i]
+        kinds[i], uplinks[i] = kind[order[i]], uplink[order[i]]
+
+
+@inlined
+def part_deadlines(kind, uplink, budget, classes, latest, earliest, word, kinds, uplinks, edge, highest, least):
+    """Sort requests into cells by falling deadline budget, in any order inside a cell; return the number of cells.
+
+    Cell ``c`` ends before ``edge[c + 1]``, and its limits are ``least[c]`` and ``highest[c]``. The requests are
+    left in words of position and class, see `unpack`, with the number of their digit of the budget in front.
+    """
+    size = len(budget)
+    class_bits = bit_length(classes)
+    low, width = bit_length(size) + class_bits, max(0, bit_length(latest - earliest) - CELL_BITS)
+    unsorted = np.empty(size, np.uint64)
+    place = np.zeros(1 << CELL_BITS, np.uint64)
+    shift, mask = np.uint64(low), np.uint64((1 << CELL_BITS) - 1)
+    for i in range(size):
+        digit = (latest - budget[i]) >> width
+        unsorted[i] = np.uint64((digit << low) | (i << class_bits) | kind[i])
+        place[np.uint64(digit)] += 1
+    cells, end = 0, 0
+    edge[0] = 0
+    for cell in range(1 << CELL_BITS):
+        if place[cell] > 0:
+            end += place[cell]
+            highest[cells] = latest - (cell << width)
+            least[cells] = highest[cells] - (1 << width) + 1
+            cells += 1
+            edge[cells] = end
+    scatter(unsorted, word, place, shift, mask)
+    unpack(word, uplink, class_bits, kinds, uplinks)
+    return cells
+
+
+@inlined
+def sort_part(first, behind, uplink, budget, class_bits, word, kinds, uplinks, budgets, rank, listed):
+    """Sort the packed requests of some cells by falling deadline budget, and correct their ranks in the lists."""
+    size = behind - first
+    place, mask = np.uint64(class_bits), np.uint64((1 << bit_length(len(uplink))) - 1)
+    part, key = np.empty(size, np.uint64), budgets[first:behind]
+    position, now = np.empty(size, np.int64), np.empty(size, np.int64)
+    for t in range(size):
+        part[t] = word[first + t]
+        key[t], position[t] = budget[(part[t] >> place) & mask], t
+    latest, earliest = extent(key)
+    for t in range(size):
+        key[t] = latest - key[t]
+    sort_by(key, position, latest - earliest)
+    for t in range(size):
+        key[t] = latest - key[t]
+        word[first + t] = part[position[t]]
+        now[position[t]] = first + t
+    unpack(word[first:behind], uplink, class_bits, kinds[first:behind], uplinks[first:behind])
+    for t in range(listed):
+        if first <= rank[t] < behind:
+            rank[t] = now[rank[t] - first]
