@@ -239,25 +239,6 @@ def test_one_uplink_for_all_makes_many_equal_batches(classes, size):
     assert_optimal(node, cpsat_optimum(node))
 
 
-@pytest.mark.parametrize("size", [3_000, 20_000])
-def test_prices_from_a_sample_change_no_answer(size, monkeypatch):
-    rng = np.random.default_rng(size)
-    tokens = np.array([128, 256, 512])
-    kind = rng.integers(0, 3, size)
-    uplink = rng.integers(1, 10**6, size)
-    budget = rng.integers(size * 300, size * 500, size)
-    capacities = [int(uplink.sum() * 0.15), size * 100, size * 250]
-    node = build(kind, uplink, budget, tokens, tokens + 512, tokens * 4, capacities)
-    whole = solve_node(node)
-    monkeypatch.setattr(ot, "SAMPLE_FROM", 1)
-    sampled = solve_node(node)
-    for found in whole, sampled:
-        assert found.complete
-        assert found.bound == len(found.batch) == len(whole.batch)
-        assert node.fits(found.batch)
-        assert node_bound(node, found.multipliers) == len(whole.batch)
-
-
 @given(data=st.data())
 def test_sorting_is_exact(data):
     """Keys whose leading digits tie, in any width, through the kernels: the batch stays optimal."""
