@@ -6,14 +6,12 @@ large as its bound allows, and repeat until no bound exceeds the incumbent. A ha
 suffices, and they are the proof
 (`edgeopt.certify.batching`). Under the roofline latency the longest length class of the batch sets a fixed part of
 its time: that class is enumerated, longest first, and inside it everything is additive again, with one capacity more.
-The number crunching is compiled (`ot_kernel`, `ot_items`); this file
+The number crunching is compiled (`ot_kernel`, `ot_many`, `ot_items`); this file
 dispatches, keeps the run stoppable, and calls in CP-SAT (`ot_cpsat`) when a search explodes.
 """
 
 from __future__ import annotations
 
-import logging
-import threading
 from collections.abc import Callable
 from dataclasses import replace
 from importlib import import_module
@@ -29,8 +27,6 @@ NONE = np.empty(0, np.int64)
 
 LARGEST = 2**61
 """Largest capacity or budget that the compiled kernels accept; beyond it sums could leave int64."""
-PATIENCE_S = 3.0
-"""Time (s) after which the user is told what takes so long when a kernel is loaded."""
 SEARCH_LIMIT = 100_000
 """Nodes that the search of one threshold may visit before CP-SAT takes over."""
 SAMPLE_FROM = 4_000
@@ -44,14 +40,13 @@ SAMPLE_PER_CLASS = 128
 MOST_VECTORS = 64
 """Price vectors that are kept for the proof."""
 
-# Slots of the kernels' state array, and how a kernel call ends (see `ot_kernel`).
+# Slots of the kernels' state array, and how a kernel call ends (see `ot_state`).
 _INCUMBENT, _BEST_END, _VECTORS, _LPS, _PIVOTS, _SEARCHES, _NODES, _HARD, _SORTED = range(9)
-_FIRST, _BEHIND = 11, 12
+_FIRST, _BEHIND, _CHOSEN = 11, 12, 15
 _DONE, _PAUSED, _STUCK, _UNFIT = range(4)
 _NO_LIMIT = 2**62
 
-_log = logging.getLogger("edgeopt")
-_kernels: dict[tuple[str, bool, int], Callable[..., int]] = {}
+_kernels: dict[tuple[str, int], tuple[Callable[..., int], IntArray]] = {}
 
 
 def solve_node(
@@ -130,23 +125,22 @@ def _solve_by_longest(
 
 
 def _effort(state: IntArray | None, cpsat: int = 0) -> dict[str, int]:
-    names = ("linear_programs", "pivots", "searches", "nodes")
-    counts = [0, 0, 0, 0] if state is None else state[_LPS : _NODES + 1].tolist()
-    return {**dict(zip(names, counts, strict=True)), "cpsat": cpsat}
+    programs, pivots, searches, nodes = (0, 0, 0, 0) if state is None else state[_LPS : _NODES + 1].tolist()
+    return {"linear_programs": programs, "pivots": pivots, "searches": searches, "nodes": nodes, "cpsat": cpsat}
 
 
 class _Run:
     """One run of a kernel on one problem: its arrays, which outlive a pause, and what CP-SAT found."""
 
     __slots__ = (
-        "axes", "batch", "best", "bound", "cpsat", "fixed", "found", "ints", "kinds", "limits", "node", "prices",
-        "sampled", "state", "stream",
+        "axes", "batch", "best", "bound", "cpsat", "fixed", "found", "ints", "kernel", "kinds", "limits", "node",
+        "prices", "sampled", "state", "stream",
     )  # fmt: skip
 
     def __init__(self, node: NodeProblem, lower_bound: int) -> None:
         size, classes = len(node.request), len(node.class_tokens)
         self.node = node
-        self.state = np.zeros(15, np.int64)
+        self.state = np.zeros(16, np.int64)
         self.state[_INCUMBENT] = lower_bound
         self.kinds = np.empty(size, np.int32)
         self.ints = np.empty(5 * size + classes + 1, np.int64)
@@ -159,29 +153,45 @@ class _Run:
         self.axes = (0,) * (4 if node.class_stream is None else 5)
         self.prices = np.empty((MOST_VECTORS, len(self.axes)))
         self.batch = np.empty(size, np.int64)
-        self.sampled: int | None = None
+        self.sampled = 0
         # Uplinks of all requests must add up within 64 bits to look at a window of them.
         if node.downlink is None and size >= SAMPLE_FROM and node.uplink_capacity <= LARGEST // size:
             fewest, most = SAMPLE
             per_class = min(SAMPLE_PER_CLASS * classes, 2 * size // SAMPLE_PART)
             sampled = max(fewest, min(most, size // SAMPLE_PART), per_class)
-            self.sampled = sampled if sampled <= size // 2 else None
+            self.sampled = sampled if sampled <= size // 2 else 0
+        self.kernel = ("ot_many", "solve_many") if self.sampled else ("ot_kernel", "solve_classes")
+        if node.downlink is not None:
+            self.kernel = "ot_items", "solve_items"
         self.found: IntArray | None = None
         self.cpsat = 0
 
     def call(self, search_limit: int) -> int:
         """Let the kernel work until it is done, pauses, or needs help."""
         node = self.node
+        module, name = self.kernel
+        kernel, parts = _kernels.get((name, len(self.axes))) or _load(module, name, self.axes)
         try:
-            if node.downlink is None:
-                return self.call_classes(node, search_limit)
-            kernel = _kernel("ot_items", "solve_items", None, self.axes)
+            if node.downlink is not None:
+                return kernel(
+                    parts, node.length_class, node.uplink, node.downlink, node.budget,
+                    node.class_memory, node.class_compute, self.stream,
+                    node.uplink_capacity, node.downlink_capacity, node.memory_capacity, self.fixed, search_limit,
+                    self.state, self.kinds, self.ints, self.bound, self.prices, self.batch, self.axes,
+                )  # fmt: skip
+            if not self.sampled:
+                return kernel(
+                    parts, node.length_class, node.uplink, node.budget,
+                    node.class_tokens, node.class_memory, node.class_compute, self.stream,
+                    node.uplink_capacity, node.downlink_capacity, node.memory_capacity, self.fixed, search_limit,
+                    self.state, self.kinds, self.ints, self.bound, self.best, self.prices, self.batch, self.axes,
+                )  # fmt: skip
             return kernel(
-                node.length_class, node.uplink, node.downlink, node.budget,
-                node.class_memory, node.class_compute, self.stream,
+                parts, node.length_class, node.uplink, node.budget,
+                node.class_tokens, node.class_memory, node.class_compute, self.stream,
                 node.uplink_capacity, node.downlink_capacity, node.memory_capacity, self.fixed, search_limit,
-                self.state, self.kinds, self.ints, self.bound, self.prices, self.batch,
-                None, self.axes,
+                self.sampled, self.state, self.kinds, self.ints, self.bound, self.best, self.limits, self.prices,
+                self.batch, self.axes,
             )  # fmt: skip
         except TypeError:
             plain = _plain(node)
@@ -190,17 +200,6 @@ class _Run:
             self.node = plain
             self.stream = NONE if plain.class_stream is None else plain.class_stream
             return self.call(search_limit)
-
-    def call_classes(self, node: NodeProblem, search_limit: int) -> int:
-        """The worst-channel kernel on all requests."""
-        kernel = _kernel("ot_kernel", "solve_classes", self.sampled, self.axes)
-        return kernel(
-            node.length_class, node.uplink, node.budget,
-            node.class_tokens, node.class_memory, node.class_compute, self.stream,
-            node.uplink_capacity, node.downlink_capacity, node.memory_capacity, self.fixed, search_limit,
-            self.state, self.kinds, self.ints, self.bound, self.best, self.limits, self.prices, self.batch,
-            self.sampled, self.axes,
-        )  # fmt: skip
 
     def go(self, node_limit: int | None, stop: Callable[[], bool] | None) -> int:
         """Run to the end, or until the limit or `stop`; hard thresholds go to CP-SAT."""
@@ -241,7 +240,7 @@ class _Run:
         elif not state[_BEST_END]:
             batch = self.batch[:0]
         elif self.node.downlink is None:
-            batch = self.batch[: int(self.best.sum())]
+            batch = self.batch[: state[_CHOSEN]]
         else:
             batch = np.flatnonzero(self.batch)
         bound = incumbent
@@ -303,34 +302,18 @@ def _solve_tamed(
     return found._replace(batch=keep[found.batch])
 
 
-def _kernel(module: str, name: str, sampled: int | None, axes: tuple[int, ...]) -> Callable[..., int]:
-    """The kernel for these capacities, with or without a sample."""
-    found = _kernels.get((name, sampled is None, len(axes)))
-    return found if found is not None else _load(module, name, sampled, axes)
+def _load(module: str, name: str, axes: tuple[int, ...]) -> tuple[Callable[..., int], IntArray]:
+    """A kernel and where its parts lie, compiled or from numba's cache on disk (numba comes with it).
 
-
-def _load(module: str, name: str, sampled: int | None, axes: tuple[int, ...]) -> Callable[..., int]:
-    """Import a kernel (numba comes with it) and have it ready, compiled or from numba's cache on disk.
-
-    It is compiled anew for each number of capacities: loops over a number known beforehand are a third faster. What
-    serves a sample is compiled for the first problem that has one.
+    It is compiled anew for each number of capacities: loops over a number known beforehand are a third faster.
     """
     from numba import typeof
 
     home: Any = import_module(f"edgeopt.solvers.batching.{module}")
     kernel: Any = getattr(home, name)
     kernel.dispatcher.disable_compile(False)
-    # numba's cache does not tell beforehand whether it has this kind as well.
-    many = "" if sampled is None else " and many requests"
-    word = threading.Timer(
-        PATIENCE_S, _log.warning, ("compiling %s for %d capacities%s once ...", name, len(axes), many)
-    )
-    word.daemon = True
-    if len(axes) > 4 or many:
-        word.start()
-    kernel.prepare((*home.SIGNATURE, typeof(sampled), typeof(axes)))
-    word.cancel()
+    parts = kernel.prepare((*home.SIGNATURE, typeof(axes)), home.PARTS, len(axes))
     kernel.dispatcher.disable_compile()  # other array layouts raise TypeError instead of compiling a second kernel
-    found: Callable[..., int] = kernel.dispatcher
-    _kernels[name, sampled is None, len(axes)] = found
-    return found
+    loaded = kernel.dispatcher, np.array(parts, np.int64)
+    _kernels[name, len(axes)] = loaded
+    return loaded

@@ -1,14 +1,14 @@
-"""Compiled dual bounds of `ot`: what prices prove about every deadline threshold, request by request or in cells.
+"""Compiled dual bounds of `ot`: what prices prove about every deadline threshold.
 
 Any prices ``y >= 0`` bound every threshold ``T`` in one scan over the requests by falling deadline,
-``UB(T; y) = y . cap(T) + sum_{D_i >= T} max(0, 1 - y . A_i)``. Many requests are first bounded in *cells*
-of similar deadlines: a cell has all its requests and its latest deadline. Few cells still matter in the end; these
-are opened, and only their requests need be sorted.
+``UB(T; y) = y . cap(T) + sum_{D_i >= T} max(0, 1 - y . A_i)``. Many requests are first bounded in cells (`ot_cells`).
 """
 
 # mypy: disable-error-code="no-untyped-def, no-untyped-call"
 
 from __future__ import annotations
+
+import numpy as np
 
 from edgeopt.solvers.jit import compiled, inlined
 
@@ -23,11 +23,17 @@ def set_room(room, budget, fixed_stream):
 
 @inlined
 def highest(bound):
-    """Position of the highest bound."""
-    top, most = 0, bound[0]
-    for i in range(len(bound)):
-        if bound[i] > most:
-            top, most = i, bound[i]
+    """Position of the highest bound, or any if all are negative.
+
+    Positive floats are in the order of the integers with the same bits, whose maximum is found several at a time.
+    """
+    bits = bound.view(np.int64)
+    most = bits[0]
+    for i in range(len(bits)):
+        most = max(most, bits[i])
+    top = 0
+    while bits[top] != most:
+        top += 1
     return top
 
 
@@ -94,30 +100,6 @@ def bound_thresholds(kinds, uplinks, budgets, gain, y, load, total, fixed_stream
         bounds[i] = upper if upper < bounds[i] else bounds[i]
     own = bound[at]
     bound[at] = min(before, own)
-    return own
-
-
-@compiled
-def bound_cells(kinds, uplinks, edge, highest, least, gain, y, total, fixed_stream, at, cell_bound, before):
-    """Lower the bounds of all cells, like `bound_thresholds`; return the bound of cell `at` at its least budget.
-
-    Cell ``c`` ends before ``edge[c + 1]``, and its budgets lie from ``least[c]`` to ``highest[c]``. The sum in front
-    of each cell is kept in `before`.
-    """
-    per_uplink, per_stream = y[0], y[4] if len(y) == 5 else 0.0
-    per_budget, less = y[3] + per_stream, per_stream * fixed_stream
-    raise_by, margin = rounding(len(kinds), less)
-    own = 0.0
-    for c in range(len(cell_bound)):
-        begin = edge[c]
-        before[c] = total
-        total = add_profits(kinds[begin:], uplinks[begin:], gain, per_uplink, edge[c + 1] - begin, total)
-        upper = total + per_budget * highest[c] - less
-        upper += raise_by * (upper + margin)
-        cell_bound[c] = upper if upper < cell_bound[c] else cell_bound[c]
-        if c == at:
-            own = total + per_budget * least[c] - less
-            own += raise_by * (own + margin)
     return own
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from edgeopt.solvers.batching.ot_price import exchange
-from edgeopt.solvers.jit import compiled
+from edgeopt.solvers.jit import AXES, FLOATS, FLOATS_2D, INT, INTS, compiled, part
 
 MOST_PIVOTS = 200
 
@@ -76,7 +76,7 @@ def move(cost, item, amount, residual):
         residual[r] += amount * cost[r, item]
 
 
-@compiled
+@part(INT, INTS, INT, FLOATS_2D, FLOATS, FLOATS, INTS, INTS, FLOATS, FLOATS, FLOATS, INTS, AXES)
 def price_items(free, size, cost, share, y, side, basic, level, step, weight, item, axes):
     """Dual simplex over the requests ``free[:size]``; return the pivots.
 

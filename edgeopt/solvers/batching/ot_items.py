@@ -12,10 +12,13 @@ what fits is decided on int64.
 from __future__ import annotations
 
 import numpy as np
+from numba.types import UniTuple
 
 from edgeopt.solvers.batching.ot_bounds import resume, start_bounds
 from edgeopt.solvers.batching.ot_item_price import price_items
-from edgeopt.solvers.batching.ot_kernel import (
+from edgeopt.solvers.batching.ot_search import FOUND, LIMIT, NONE
+from edgeopt.solvers.batching.ot_sort import extent, sort_deadlines
+from edgeopt.solvers.batching.ot_state import (
     BEST_END,
     CHUNK_WORK,
     DONE,
@@ -34,15 +37,16 @@ from edgeopt.solvers.batching.ot_kernel import (
     VECTORS,
     postpone,
 )
-from edgeopt.solvers.batching.ot_search import FOUND, LIMIT, NONE
-from edgeopt.solvers.batching.ot_sort import extent, sort_deadlines
-from edgeopt.solvers.jit import FLOATS, FLOATS_2D, INT, INTS, READ, SHORTS, compiled, kernel
+from edgeopt.solvers.jit import AXES, FLOATS, FLOATS_2D, INT, INTS, INTS_2D, READ, SHORTS, compiled, kernel, part
 
 FIRST_LIMIT = 100
 """Nodes after which a threshold is postponed until the others have had their turn."""
 LAST_WORK = 5_000_000
 """Nodes times requests after which a threshold is handed over in the last round."""
-SIGNATURE = (READ,) * 7 + (INT,) * 5 + (INTS, SHORTS, INTS, FLOATS, FLOATS_2D, INTS)
+SIGNATURE = (READ,) * 8 + (INT,) * 5 + (INTS, SHORTS, INTS, FLOATS, FLOATS_2D, INTS)
+
+
+solve_prices = price_items.call
 
 
 @compiled
@@ -121,8 +125,10 @@ def round_off(demand, room, side, basic, free, size, target, spare, fate):
     return False
 
 
-@compiled
-def branch_and_bound(demand, unit, cost, end, capacity, target, y, limit, fate, axes):
+@part(
+    UniTuple(INT, 3), INT, INTS_2D, FLOATS, FLOATS_2D, INT, INTS, INT, FLOATS, INT, INTS, AXES,
+)  # fmt: skip
+def branch_and_bound(price_at, demand, unit, cost, end, capacity, target, y, limit, fate, axes):
     """Find `target` of the first `end` requests that fit, or show that there are none.
 
     Returns
@@ -172,7 +178,9 @@ def branch_and_bound(demand, unit, cost, end, capacity, target, y, limit, fate, 
         if alive:
             for r in range(rows):
                 share[r] = room[r] * unit[r]
-            pivots += price_items(free, size, cost, share, price, side, basic, level, step, weight, item, axes)
+            pivots += solve_prices(
+                price_at, free, size, cost, share, price, side, basic, level, step, weight, item, axes
+            )
             upper = 0.0
             for r in range(rows):
                 y[r] = price[r] * unit[r]
@@ -223,15 +231,20 @@ def branch_and_bound(demand, unit, cost, end, capacity, target, y, limit, fate, 
         chosen[depth] = -1
 
 
+PARTS = price_items, branch_and_bound
+
+search = branch_and_bound.call
+
+
 @kernel
 def solve_items(
-    kind, uplink, downlink, budget, memory, compute, stream,
+    parts, kind, uplink, downlink, budget, memory, compute, stream,
     uplink_capacity, downlink_capacity, memory_capacity, fixed_stream, search_limit,
-    state, kinds, ints, bound, prices, batch, sampled, axes,
+    state, kinds, ints, bound, prices, batch, axes,
 ):  # fmt: skip
     """Solve one node problem with per-user downlink shares; see `ot_kernel.solve_classes`.
 
-    `batch` holds 1 for the requests of the best batch. There is no sample.
+    `batch` holds 1 for the requests of the best batch.
     """
     size = len(kind)
     order, budgets, uplinks = ints[:size], ints[size : 2 * size], ints[2 * size : 3 * size]
@@ -304,7 +317,7 @@ def solve_items(
             capacity[4] = budgets[top] - fixed_stream
         for r in range(rows):
             share[r] = capacity[r] * unit[r]
-        pivots = price_items(everyone, end, cost, share, y, side, basic, level, step, weight, item, axes)
+        pivots = solve_prices(parts[0], everyone, end, cost, share, y, side, basic, level, step, weight, item, axes)
         state[PIVOTS] += pivots
         state[LPS] += 1
         work += 10 * size + pivots * end
@@ -323,7 +336,9 @@ def solve_items(
             limit = min(limit, FIRST_LIMIT)
         target = int(bound[top])
         while target > state[INCUMBENT]:
-            found, nodes, pivots = branch_and_bound(demand, unit, cost, end, capacity, target, y, limit, fate, axes)
+            found, nodes, pivots = search(
+                parts[1], parts[0], demand, unit, cost, end, capacity, target, y, limit, fate, axes
+            )
             state[SEARCHES] += 1
             state[NODES] += nodes
             work += pivots * end // 4

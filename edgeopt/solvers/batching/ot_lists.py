@@ -5,17 +5,19 @@ requests, from a sample: a *window* of uplinks, class by class. Only the request
 below (the *base*) are taken, those above left out, and what turns out to lie outside is looked at again.
 """
 
-# mypy: disable-error-code="no-untyped-def, no-untyped-call"
+# mypy: disable-error-code="no-untyped-def, no-untyped-call, assignment"
 
 from __future__ import annotations
 
 import numpy as np
 
-from edgeopt.solvers.batching.ot_sort import sort_by
+from edgeopt.solvers.batching.ot_sort import WORD_BITS, bit_length, sort_by, sort_words
 from edgeopt.solvers.jit import compiled, inlined
 
 NO_LIMIT = 2**62
 """Upper end of a window that leaves nothing out."""
+STRETCH = 64
+"""Requests that are taken from a list at once."""
 
 
 @inlined
@@ -39,17 +41,26 @@ def list_requests(kinds, uplinks, upto, low, high, rank, cheap, start):
         start[kinds[i] + 1] += 1
     for k in range(classes):
         start[k + 1] += start[k]
+    place, bits = bit_length(len(uplinks)), bit_length(largest)
+    word = np.empty(size, np.uint64)
+    if bit_length(classes) + bits + place <= WORD_BITS:
+        for t in range(size):
+            i = rank[t]
+            word[t] = np.uint64((((kinds[i] << bits) | uplinks[i]) << place) | i)
+        sort_words(word, place, bit_length(classes) + bits, size > 0)
+        position, digits = np.uint64((1 << place) - 1), np.uint64((1 << bits) - 1)
+        for t in range(size):
+            rank[t], cheap[t] = word[t] & position, (word[t] >> np.uint64(place)) & digits
+        return
     sort_by(cheap, rank[:size], largest)
-    sorted_rank = np.empty(size, np.int64)
-    sorted_uplink = np.empty(size, np.int64)
     for t in range(size):
-        sorted_rank[t] = rank[t]
-        sorted_uplink[t] = cheap[t]
+        word[t] = rank[t]
+    key = cheap[:size].copy()
     for t in range(size):
-        k = kinds[sorted_rank[t]]
-        rank[start[k]] = sorted_rank[t]
-        cheap[start[k]] = sorted_uplink[t]
-        start[k] += 1
+        i = np.int64(word[t])
+        at = start[kinds[i]]
+        rank[at], cheap[at] = i, key[t]
+        start[kinds[i]] += 1
     for k in range(classes, 0, -1):
         start[k] = start[k - 1]
     start[0] = 0
@@ -108,17 +119,18 @@ def fill_lists(end, capacity, rank, cheap, start, base_uplink, value, prefix, of
     at = 0
     for k in range(len(length)):
         offset[k] = at
-        for t in range(start[k], start[k + 1]):
-            value[at] = cheap[t]
-            at += rank[t] < end
         shift = offset[k] + k
-        total = 0
+        total, count, t = 0, 0, start[k]
         prefix[shift] = 0
-        count = 0
-        while count < at - offset[k] and total + base_uplink[k] <= capacity:
-            total += value[offset[k] + count]
-            count += 1
-            prefix[shift + count] = total
+        while t < start[k + 1] and total + base_uplink[k] <= capacity:
+            begin, t = t, min(t + STRETCH, start[k + 1])
+            for each in range(begin, t):  # no branch: which are among the first is hard to predict
+                value[at] = cheap[each]
+                at += rank[each] < end
+            while count < at - offset[k] and total + base_uplink[k] <= capacity:
+                total += value[offset[k] + count]
+                count += 1
+                prefix[shift + count] = total
         length[k] = count
         if total + base_uplink[k] > capacity:
             beyond[k] = 0
@@ -183,3 +195,11 @@ def nearest(centres, known, top):
         if abs(centres[c] - top) <= abs(centres[best] - top):
             best = c
     return best
+
+
+@compiled
+def unite(window, low, high):
+    """Widen the windows to cover others."""
+    for k in range(len(low)):
+        low[k] = min(low[k], window[k])
+        high[k] = max(high[k], window[len(low) + k])

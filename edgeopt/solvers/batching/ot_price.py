@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgeopt.solvers.jit import compiled, inlined
+from edgeopt.solvers.jit import AXES, FLOAT, FLOATS, FLOATS_2D, INT, INTS, compiled, part
 
 MOST_PIVOTS = 60
 MOST_STEPS = 80
@@ -39,7 +39,7 @@ def first_at_least(value, low, high, limit):
     return low
 
 
-@inlined
+@compiled
 def exchange(inverse, row, column, rows):
     """Update the inverse of a square basis whose column `row` becomes `column`; False if that is singular."""
     pivot = 0.0
@@ -88,7 +88,7 @@ def derivative(value, prefix, offset, unit, slope, slope0, constant, count):
     return total
 
 
-@inlined
+@compiled
 def unresolved(value, offset, near, far):
     """Requests (equal uplinks once) whose place a line search has not decided yet."""
     total = 0
@@ -99,7 +99,7 @@ def unresolved(value, offset, near, far):
     return total
 
 
-@inlined
+@compiled
 def settle(prefix, offset, unit, slope, slope0, slack, near, far):
     """Walk from counts `near` to `far` until the derivative `slack` turns non-negative.
 
@@ -131,7 +131,7 @@ def settle(prefix, offset, unit, slope, slope0, slack, near, far):
     return -1, -1
 
 
-@inlined
+@compiled
 def agree(value, offset, length, unit, gain, y0, pinned, count):
     """Bring counts back in line with new prices where they clearly disagree."""
     for k in range(len(length)):
@@ -154,7 +154,7 @@ def agree(value, offset, length, unit, gain, y0, pinned, count):
             count[k] = first_at_least(value, base + count[k], base + size, limit - slack) - base
 
 
-@compiled
+@part(INT, INTS, INTS, INTS, INTS, FLOAT, FLOATS_2D, FLOATS, FLOATS, INTS, AXES)
 def price(value, prefix, offset, length, unit, cost, share, y, count, axes):
     """Dual simplex from the empty basis; prices into `y`, requests at 1 into `count`; return the pivots.
 
@@ -162,22 +162,19 @@ def price(value, prefix, offset, length, unit, cost, share, y, count, axes):
     normalised capacities. `axes` is a tuple as long as there are capacities: its length is known when this is compiled.
     """
     classes, rows = len(length), len(axes)
-    basic_class = np.empty(rows, np.int64)  # class of the basic request, or -1 - r for the slack of row r
-    basic_at = np.empty(rows, np.int64)
-    slack_basic = np.empty(rows, np.bool_)
-    inverse = np.empty((rows, rows))
-    residual = np.empty(rows)
-    column = np.empty(rows)
-    gain = np.empty(classes)
-    slope = np.empty(classes)
-    near = np.empty(classes, np.int64)
-    far = np.empty(classes, np.int64)
-    middle = np.empty(classes, np.int64)
-    none = np.empty(classes, np.int64)
-    every = np.empty(classes, np.int64)
-    pinned = np.empty(classes, np.int64)
+    # Few arrays with many rows: to allocate one takes as long as a step of the line search.
+    whole, real = np.empty((6, classes), np.int64), np.empty((2, classes))
+    near, far, middle, none, every, pinned = whole[0], whole[1], whole[2], whole[3], whole[4], whole[5]
+    gain, slope = real[0], real[1]
+    basis, matrix = np.empty((3, rows), np.int64), np.empty((rows + 2, rows))
+    basic_class, basic_at, slack_basic = (
+        basis[0],
+        basis[1],
+        basis[2],
+    )  # class of a basic request; -1 - r: slack of row r
+    inverse, residual, column = matrix[:rows], matrix[rows], matrix[rows + 1]
     for r in range(rows):
-        basic_class[r], basic_at[r], slack_basic[r] = -1 - r, 0, True
+        basic_class[r], basic_at[r], slack_basic[r] = -1 - r, 0, 1
         y[r] = 0.0
         for q in range(rows):
             inverse[r, q] = 1.0 if r == q else 0.0
@@ -220,7 +217,7 @@ def price(value, prefix, offset, length, unit, cost, share, y, count, axes):
         for r in range(rows):
             step = sign * inverse[row, r]
             constant += step * share[r]
-            if not slack_basic[r] and step < -1e-12 and -y[r] / step < furthest:
+            if slack_basic[r] == 0 and step < -1e-12 and -y[r] / step < furthest:
                 furthest, blocking = -y[r] / step, r
         for k in range(classes):
             slope[k] = 0.0
@@ -274,9 +271,9 @@ def price(value, prefix, offset, length, unit, cost, share, y, count, axes):
             copy(near, count)
 
         if basic_class[row] < 0:
-            slack_basic[-1 - basic_class[row]] = False
+            slack_basic[-1 - basic_class[row]] = 0
         if entering < 0:
-            slack_basic[blocking] = True
+            slack_basic[blocking] = 1
         basic_class[row] = entering
         basic_at[row] = at
         for r in range(rows):

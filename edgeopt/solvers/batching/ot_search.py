@@ -5,8 +5,9 @@
 from __future__ import annotations
 
 import numpy as np
+from numba.types import UniTuple
 
-from edgeopt.solvers.jit import compiled, inlined
+from edgeopt.solvers.jit import AXES, FLOAT, FLOATS, INT, INTS, INTS_2D, compiled, part
 
 NONE, FOUND, LIMIT, NO_PROOF = range(4)
 
@@ -26,7 +27,7 @@ def loss(base, prefix, gain, weight, per_uplink, peak, v):
     return total - ROUNDING * (abs(moved) * weight + abs(band) + per_uplink * float(prefix[base + max(peak, v)]))
 
 
-@inlined
+@compiled
 def ranges(value, prefix, offset, length, gain, weight, y, slack, peak, low, high):
     """Per class the counts that lose at most `slack`; the loss is convex."""
     for k in range(len(length)):
@@ -59,7 +60,7 @@ def ranges(value, prefix, offset, length, gain, weight, y, slack, peak, low, hig
         high[k] = bottom
 
 
-@inlined
+@compiled
 def pair(value, prefix, offset, demand, rest, a, b, least, most, total, rows):
     """Count of class `a` when classes `a` and `b` share `total` requests and must fit in `rest`; -1 if none.
 
@@ -88,7 +89,7 @@ def pair(value, prefix, offset, demand, rest, a, b, least, most, total, rows):
     return least
 
 
-@compiled
+@part(UniTuple(INT, 2), *(INTS,) * 7, FLOATS, FLOATS, INTS_2D, INTS, INT, FLOAT, INT, INTS, AXES)
 def find_counts(
     value, prefix, offset, length, base, base_uplink, beyond, gain, y, demand, room,
     target, slack, limit, count, axes,
@@ -110,14 +111,14 @@ def find_counts(
     for r in range(rows):
         if room[r] < 0:
             return NONE, 0
-    peak = np.empty(classes, np.int64)
-    low = np.empty(classes, np.int64)
-    high = np.empty(classes, np.int64)
-    weight = np.empty(classes)
+    whole, weight = np.empty((6, classes + 1), np.int64), np.empty(classes)
+    peak, low, high, order, least_after, most_after = whole[0], whole[1], whole[2], whole[3], whole[4], whole[5]
     for k in range(classes):
         weight[k] = 2.0 + abs(gain[k])
     ranges(value, prefix, offset, length, gain, weight, y, slack, peak, low, high)
-    wide = np.empty(rows, np.int64)  # the capacities, as far as the windows do not settle what takes them
+    outer = max(0, classes - 2)
+    rest = np.empty((outer + 2, rows), np.int64)
+    wide = rest[outer + 1]  # the capacities, as far as the windows do not settle what takes them
     for r in range(rows):
         wide[r] = room[r]
     for k in range(classes):
@@ -145,7 +146,6 @@ def find_counts(
         most += high[k]
     if least > target or most < target:
         return NONE, 0
-    order = np.empty(classes, np.int64)
     for k in range(classes):
         lowest = max(low[k], target - (most - high[k]))
         high[k] = min(high[k], target - (least - low[k]))
@@ -165,17 +165,12 @@ def find_counts(
             i -= 1
         order[i] = k
 
-    outer = max(0, classes - 2)
-    least_after = np.empty(classes + 1, np.int64)
-    most_after = np.empty(classes + 1, np.int64)
     least_after[classes], most_after[classes] = 0, 0
     for i in range(classes - 1, -1, -1):
         least_after[i] = least_after[i + 1] + low[order[i]]
         most_after[i] = most_after[i + 1] + high[order[i]]
-    rest = np.empty((outer + 1, rows), np.int64)
-    left = np.empty(outer + 1, np.int64)
-    spare = np.empty(outer + 1)
-    step = np.empty(outer + 1, np.int64)
+    at_depth, spare = np.empty((2, outer + 1), np.int64), np.empty(outer + 1)
+    left, step = at_depth[0], at_depth[1]
     step[0] = 0
     for r in range(rows):
         rest[0, r] = room[r]

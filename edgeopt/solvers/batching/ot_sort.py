@@ -9,8 +9,6 @@ import numpy as np
 from edgeopt.solvers.jit import compiled, inlined
 
 WORD_BITS = 62
-CELL_BITS = 12
-"""Leading digits of the budgets that requests in one cell share."""
 
 
 @compiled
@@ -171,58 +169,3 @@ def sort_deadlines(kind, uplink, budget, classes, latest, earliest, order, kinds
     for i in range(size):
         budgets[i] = latest - budgets[i]
         kinds[i], uplinks[i] = kind[order[i]], uplink[order[i]]
-
-
-@inlined
-def part_deadlines(kind, uplink, budget, classes, latest, earliest, word, kinds, uplinks, edge, highest, least):
-    """Sort requests into cells by falling deadline budget, in any order inside a cell; return the number of cells.
-
-    Cell ``c`` ends before ``edge[c + 1]``, and its limits are ``least[c]`` and ``highest[c]``. The requests are
-    left in words of position and class, see `unpack`, with the number of their digit of the budget in front.
-    """
-    size = len(budget)
-    class_bits = bit_length(classes)
-    low, width = bit_length(size) + class_bits, max(0, bit_length(latest - earliest) - CELL_BITS)
-    unsorted = np.empty(size, np.uint64)
-    place = np.zeros(1 << CELL_BITS, np.uint64)
-    shift, mask = np.uint64(low), np.uint64((1 << CELL_BITS) - 1)
-    for i in range(size):
-        digit = (latest - budget[i]) >> width
-        unsorted[i] = np.uint64((digit << low) | (i << class_bits) | kind[i])
-        place[np.uint64(digit)] += 1
-    cells, end = 0, 0
-    edge[0] = 0
-    for cell in range(1 << CELL_BITS):
-        if place[cell] > 0:
-            end += place[cell]
-            highest[cells] = latest - (cell << width)
-            least[cells] = highest[cells] - (1 << width) + 1
-            cells += 1
-            edge[cells] = end
-    scatter(unsorted, word, place, shift, mask)
-    unpack(word, uplink, class_bits, kinds, uplinks)
-    return cells
-
-
-@inlined
-def sort_part(first, behind, uplink, budget, class_bits, word, kinds, uplinks, budgets, rank, listed):
-    """Sort the packed requests of some cells by falling deadline budget, and correct their ranks in the lists."""
-    size = behind - first
-    place, mask = np.uint64(class_bits), np.uint64((1 << bit_length(len(uplink))) - 1)
-    part, key = np.empty(size, np.uint64), budgets[first:behind]
-    position, now = np.empty(size, np.int64), np.empty(size, np.int64)
-    for t in range(size):
-        part[t] = word[first + t]
-        key[t], position[t] = budget[(part[t] >> place) & mask], t
-    latest, earliest = extent(key)
-    for t in range(size):
-        key[t] = latest - key[t]
-    sort_by(key, position, latest - earliest)
-    for t in range(size):
-        key[t] = latest - key[t]
-        word[first + t] = part[position[t]]
-        now[position[t]] = first + t
-    unpack(word[first:behind], uplink, class_bits, kinds[first:behind], uplinks[first:behind])
-    for t in range(listed):
-        if first <= rank[t] < behind:
-            rank[t] = now[rank[t] - first]
