@@ -55,6 +55,7 @@ from edgeopt.solvers.batching.ot_state import (
     UNFIT,
     collect,
     keep,
+    narrow,
     postpone,
     set_scales,
     settle,
@@ -117,10 +118,7 @@ def solve_classes(
     verdict = DONE
     while True:
         least = state[INCUMBENT] + 1.0
-        while first < behind and -2.0 - least < bound[first] < least:
-            first += 1
-        while first < behind and -2.0 - least < bound[behind - 1] < least:
-            behind -= 1
+        first, behind = narrow(bound, least, first, behind)
         if first == behind:
             break
         top = first + highest(bound[first:behind])

@@ -58,6 +58,7 @@ from edgeopt.solvers.batching.ot_state import (
     VECTORS,
     collect,
     keep,
+    narrow,
     postpone,
     set_scales,
     settle,
@@ -201,10 +202,7 @@ def solve_many(
                 continue
             top = best_top  # a batch of the threshold that looks best rules out most others
         else:
-            while first < behind and -2.0 - least < bound[first] < least:
-                first += 1
-            while first < behind and -2.0 - least < bound[behind - 1] < least:
-                behind -= 1
+            first, behind = narrow(bound, least, first, behind)
             if first == behind:
                 break
             top = first + highest(bound[first:behind])

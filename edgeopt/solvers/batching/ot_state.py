@@ -39,6 +39,16 @@ def keep(y, most, prices, state):
 
 
 @inlined
+def narrow(bound, least, first, behind):
+    """Leave out thresholds at both ends that cannot hold `least` requests and were not postponed."""
+    while first < behind and -2.0 - least < bound[first] < least:
+        first += 1
+    while first < behind and -2.0 - least < bound[behind - 1] < least:
+        behind -= 1
+    return first, behind
+
+
+@inlined
 def postpone(bound, at, first, behind, state):
     """Leave a threshold for later: another one may make it superfluous."""
     bound[at] = -2.0 - bound[at]
