@@ -130,7 +130,9 @@ def _cells(found: Sequence[Mapping[str, Any]]) -> list[str]:
     mean = mean_of(rates) if len(rates) > 1 else None
     low, high = (found[0]["low"], found[0]["high"]) if mean is None else (mean.low, mean.high)
     interval = "-" if low is None or high is None else f"{max(0.0, low):.4f} - {min(1.0, high):.4f}"
-    shares = [f"{sum(line[state] for line in found) / arrivals:.4f}" for state in ("expired", "late", "refused")]
+    full = [line for line in found if line["arrivals"]]
+    states = "expired", "late", "refused"
+    shares = [f"{sum(line[state] / line['arrivals'] for line in full) / len(full):.4f}" for state in states]
     latencies = [line["latency_p95_s"] for line in found if not math.isnan(line["latency_p95_s"])]
     p95 = f"{sum(latencies) / len(latencies):.3f}" if latencies else "-"
     per_epoch = sum(line["completed_per_epoch"] for line in found) / len(found)

@@ -166,6 +166,8 @@ def without_batching(scenario: Scenario) -> Outcome:
         key = (j, int(traffic.prompt_tokens[i]), int(traffic.output_tokens[i]))
         if key not in known:
             known[key] = _time_alone(singles[j], scenario.latency, *key[1:])
+        if known[key] == np.inf:  # it fits on no such GPU
+            continue
         arrival = float(traffic.arrival_s[i])
         latest = arrival + float(traffic.deadline_s[i]) - slots.downlink_s
         begin = max(arrival + slots.uplink_s, free[j][0])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from edgeopt.errors import InstanceError
 from edgeopt.instances.batching.compiled import accurate
-from edgeopt.instances.batching.generate import HOSTS, make_node
+from edgeopt.instances.batching.generate import HOSTS, make_node, rounded
 from edgeopt.instances.batching.instance import DownlinkRule, FloatArray, Latency, Node
 from edgeopt.instances.batching.roofline import batch_latency_s
-from edgeopt.instances.batching.trace import from_trace, read_trace
+from edgeopt.instances.batching.trace import from_trace, read_trace, unloaded_latency_s
 from edgeopt.simulation.traffic import TIME_DIGITS, Traffic, poisson
 from edgeopt.system import catalogue
 from edgeopt.system.quantization import quantization
@@ -26,6 +26,8 @@ Waiting = Literal["zero", "actual"]
 
 NOISE_W_PER_HZ = float(f"{float(dbm_to_watt(THERMAL_NOISE_DBM_PER_HZ)):.5e}")
 BITS_PER_TOKEN = 16
+LEAST_SLOT_S = 1e-6
+"""Shortest slot and epoch (s); times are whole nanoseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,8 @@ class Scenario:
     def __post_init__(self) -> None:
         slots = self.slots
         for name in ("uplink_s", "compute_s", "downlink_s"):
-            _require(0 < getattr(slots, name) < math.inf, f"slots.{name} = {getattr(slots, name)} (s): must be > 0")
+            length = getattr(slots, name)
+            _require(LEAST_SLOT_S <= length < math.inf, f"slots.{name} = {length} (s): must be {LEAST_SLOT_S} or more")
         longest = max(slots.uplink_s, slots.downlink_s)
         _require(longest <= slots.compute_s, f"slots of {longest} s: must be within the epoch of {slots.compute_s} s")
         _require(self.adapt_every >= 0, f"adapt_every = {self.adapt_every} (epochs): must be 0 or more")
@@ -101,14 +104,15 @@ class Scenario:
         return accurate(self.traffic.accuracy, node)
 
     def alone_s(self) -> FloatArray:
-        """(I,) least time (s) that computing takes, alone on the fastest node that is accurate enough."""
+        """(I,) least time (s) that computing takes, alone on the fastest node with the accuracy and the memory."""
         tokens, kind = np.unique(self.traffic.output_tokens, return_inverse=True)
         best = np.full(len(self.traffic), np.inf)
         for node in self.nodes:
             if node.compute_flops > 0:
                 padded = self.traffic.padded_prompt_tokens
                 times = [batch_latency_s(node, self.latency, padded, [int(n)]) for n in tokens]
-                met = self.accurate(node)
+                room = node.quantization.token_capacity(node.model, node.memory_bytes) if node.memory_bytes else 0
+                met = self.accurate(node) & (padded + self.traffic.output_tokens <= room)
                 best[met] = np.minimum(best, np.array(times)[kind.reshape(-1)])[met]
         return best
 
@@ -202,7 +206,7 @@ def scenario(
     _require(seed >= 0, f"seed = {seed}: must be 0 or more")
     _require(epochs >= 1, f"epochs = {epochs}: must be 1 or more")
     _require(warmup >= 0, f"warmup = {warmup} (epochs): must be 0 or more")
-    _require(0 < epoch < math.inf, f"epoch = {epoch} (s): must be > 0")
+    _require(LEAST_SLOT_S <= epoch < math.inf, f"epoch = {epoch} (s): must be {LEAST_SLOT_S} or more")
     _require(0 < deadline[0] <= deadline[1] < math.inf, f"deadline = {deadline} (s): must be 0 < least <= largest")
     _require(0 <= accuracy[0] <= accuracy[1] <= 1, f"accuracy = {accuracy}: must be within 0 and 1, least first")
     _require(1 <= nodes <= 1000, f"nodes = {nodes}: must be from 1 to 1000")
@@ -241,6 +245,7 @@ def scenario(
             model=model,
             quantization_name=quantization_name,
             latency=latency,
+            slots=Slots(uplink_slot_s, epoch, downlink_slot_s),
         )
     return Scenario(
         nodes=made,
@@ -259,7 +264,8 @@ def scenario(
 
 def _within_trace(path: str, start_s: float, rate_scale: float, duration_s: float, epoch: float, warmup: int) -> float:
     """The duration (s), cut to the whole epochs that the trace fills."""
-    _require(rate_scale > 0, f"rate_scale = {rate_scale}: must be > 0")
+    _require(0 <= start_s < math.inf, f"start_s = {start_s} (s): must be a finite number from 0 up")
+    _require(1e-9 <= rate_scale <= 1e9, f"rate_scale = {rate_scale}: must be from 1e-9 to 1e9")
     last_s = float(read_trace(path).arrival_ns[-1]) / 1e9
     whole = math.floor((last_s - start_s) / rate_scale / epoch)
     if whole * epoch >= duration_s:
@@ -273,14 +279,21 @@ def _within_trace(path: str, start_s: float, rate_scale: float, duration_s: floa
 
 
 def _from_trace(
-    path: str | os.PathLike[str], duration_s: float, accuracy: tuple[float, float], **options: object
+    path: str | os.PathLike[str],
+    duration_s: float,
+    accuracy: tuple[float, float],
+    *,
+    slots: Slots,
+    slack: float,
+    **options: object,
 ) -> Traffic:
     """The requests of a window of a trace, by the rule of `edgeopt.instances.batching.trace.from_trace`.
 
-    Every seed has the same requests, and accuracies of its own.
+    Every seed has the same requests, and accuracies of its own. Deadlines go by the slots of the simulation.
     """
-    window = from_trace(path, window_s=duration_s, waiting="actual", **options)  # type: ignore[arg-type]
+    window = from_trace(path, window_s=duration_s, waiting="actual", slack=slack, **options)  # type: ignore[arg-type]
     requests = window.requests
+    unloaded = unloaded_latency_s(replace(window, uplink_slot_s=slots.uplink_s, downlink_slot_s=slots.downlink_s))
     arrival = np.round(duration_s - requests.waiting_s, TIME_DIGITS)
     seed = options["seed"]
     assert isinstance(seed, int)
@@ -288,7 +301,7 @@ def _from_trace(
         arrival_s=np.maximum.accumulate(np.clip(arrival, 0.0, np.nextafter(duration_s, 0.0))),
         prompt_tokens=requests.prompt_tokens,
         output_tokens=requests.output_tokens,
-        deadline_s=requests.deadline_s,
+        deadline_s=rounded(slack * unloaded),
         accuracy=np.random.default_rng([seed, 1, 3]).uniform(*accuracy, len(requests)),
         padded_prompt_tokens=window.padded_prompt_tokens,
         source=window.source,

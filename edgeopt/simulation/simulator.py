@@ -86,10 +86,11 @@ class _Run:
         self.epochs: list[Epoch] = []
         self.slots = scenario.slots
         self.alone_s = scenario.alone_s()
-        # Cohorts: requests that arrived in one epoch, as (first, one past the last, when their clock starts).
-        self.cohorts: list[tuple[int, int, float]] = []
+        # Cohorts: requests that arrived in one epoch, as (first, one past the last).
+        self.cohorts: list[tuple[int, int]] = []
         self.waiting: IntArray = np.zeros(0, dtype=np.int64)
         self.cohort_of = np.zeros(count, dtype=np.int64)
+        self.since = scenario.traffic.arrival_s.copy()  # when the clock of each starts
 
     def go(self) -> None:
         """Epoch after epoch, until no request is left."""
@@ -97,6 +98,9 @@ class _Run:
         begin, seen = 0.0, 0
         while seen < len(arrival) or len(self.waiting):
             begin = round(begin + self.slots.compute_s, TIME_DIGITS)
+            if not len(self.waiting) and arrival[seen] >= begin:
+                self.cohorts.append((seen, seen))  # an epoch without anybody
+                continue
             until = int(np.searchsorted(arrival, begin, side="left"))
             self._admit(seen, until, begin)
             seen = until
@@ -107,10 +111,13 @@ class _Run:
     def _admit(self, first: int, last: int, begin: float) -> None:
         """Take in what arrived during the last epoch; what no node could ever serve is refused at once."""
         cohort = len(self.cohorts)
-        self.cohorts.append((first, last, begin))
+        self.cohorts.append((first, last))
         new = np.arange(first, last)
         self.cohort_of[new] = cohort
-        hopeless = self._late_at(new, np.zeros(len(new)))
+        if self.scenario.waiting == "zero":
+            self.since[new] = begin
+        longest = self.scenario.slots.compute_s * (adapting.LONGEST if self.scenario.adapt_every else 1.0)
+        hopeless = self._late_at(new, np.zeros(len(new))) | (self.alone_s[new] > longest * (1 + DOUBT))
         self.state[new[hopeless]] = State.REFUSED
         self.waiting = np.concatenate([self.waiting, new[~hopeless]])
         self._leave(begin)
@@ -129,11 +136,7 @@ class _Run:
 
     def _waited(self, begin: float) -> FloatArray:
         """Time (s) that counts against the deadlines of those who wait."""
-        if self.scenario.waiting == "actual":
-            since = self.scenario.traffic.arrival_s[self.waiting]
-        else:
-            since = np.array([start for _, _, start in self.cohorts])[self.cohort_of[self.waiting]]
-        waited: FloatArray = np.maximum(np.round(begin - since, TIME_DIGITS), 0.0)
+        waited: FloatArray = np.maximum(np.round(begin - self.since[self.waiting], TIME_DIGITS), 0.0)
         return waited
 
     def _epoch(self, begin: float) -> None:
@@ -200,7 +203,7 @@ class _Run:
         now = len(self.cohorts) - 1
         parts = []
         for cohort in np.unique(self.cohort_of[self.waiting]).tolist():
-            first, last, _ = self.cohorts[cohort]
+            first, last = self.cohorts[cohort]
             members = self.waiting[self.cohort_of[self.waiting] == cohort] - first
             up, down = self.channels.gains(cohort, now - cohort, last - first)
             parts.append((up[:, members], down[:, members]))

@@ -29,6 +29,8 @@ from edgeopt.instances.io import read_bytes
 
 COLUMNS = ("TIMESTAMP", "ContextTokens", "GeneratedTokens")
 NANOSECONDS = 10**9
+MOST_SPAN_S = 10**9
+"""Longest trace (s): thirty years, so that sums of two times fit in 64 bits."""
 
 _TIMESTAMP = re.compile(r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:?\d\d)?", re.ASCII)
 _TOKENS = re.compile(r"\d{1,9}", re.ASCII)
@@ -215,8 +217,15 @@ def read_trace(path: str | os.PathLike[str]) -> Trace:
         raise InstanceError(f"{where}: line {rows.line_num}: not CSV: {error}") from error
     if not found:
         raise InstanceError(f"{where}: holds no request; a trace has the columns {','.join(COLUMNS)} and rows below")
-    columns = np.array(sorted(found, key=lambda request: request[0]), dtype=np.int64).T
-    return Trace(columns[0] - columns[0, 0], columns[1].copy(), columns[2].copy())
+    found.sort(key=lambda request: request[0])
+    first, last = found[0][0], found[-1][0]
+    if last - first > MOST_SPAN_S * NANOSECONDS:
+        raise InstanceError(
+            f"{where}: {(last - first) // NANOSECONDS} s from the first request to the last: must be {MOST_SPAN_S} s "
+            "at most; look for a time of another century"
+        )
+    columns = np.array([(when - first, *lengths) for when, *lengths in found], dtype=np.int64).T
+    return Trace(columns[0].copy(), columns[1].copy(), columns[2].copy())
 
 
 def _places(fields: list[str], where: str) -> list[int]:
@@ -261,7 +270,7 @@ def _instant(text: str, where: str) -> int:
 
 
 def _nanoseconds(time_s: float) -> int:
-    return round(min(time_s, 1e9) * NANOSECONDS)  # thirty years: sums of two fit in 64 bits
+    return round(min(time_s, MOST_SPAN_S) * NANOSECONDS)
 
 
 def _rounded_up(values: IntArray, levels: int) -> tuple[IntArray, IntArray]:
