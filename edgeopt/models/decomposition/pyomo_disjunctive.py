@@ -15,13 +15,15 @@ from edgeopt.errors import AssumptionError
 from edgeopt.instances.decomposition.compiled import DEVICE, UNREACHABLE
 from edgeopt.instances.decomposition.instance import DecompositionInstance
 from edgeopt.instances.decomposition.logistic import UNITS
-from edgeopt.instances.decomposition.schedule import NONE, Schedule, placed
+from edgeopt.instances.decomposition.schedule import NONE, Schedule, correctness, placed
 from edgeopt.models.base import Cut, FloatArray, Model
 
 MOST_WAYS = 5000
 """Ways to do all tasks together, counted."""
 MOST_TIME = 400_000
 """Largest time (ticks): times a binary's tolerance of 1e-6 it is less than half a tick."""
+DIGIT = 1000
+"""Millionths are written to this base: one of them beside a million is less than a tolerance of 1e-6."""
 
 
 class Way(NamedTuple):
@@ -49,8 +51,8 @@ class PyomoDisjunctive:
     """Ways, starts, orders.
 
     Variables, in their order: a binary a way; the start of each operation; the end of each task; a binary for each
-    pair of operations that may meet on a lane of a resource; and where nodes have several slots, a binary for each
-    lane of an operation.
+    pair of operations that may meet on a lane of a resource; where nodes have several slots, a binary for each lane of
+    an operation; then a binary for each task that may be on time, or the carry of the floor's lower digits.
 
     Parameters
     ----------
@@ -194,6 +196,8 @@ class PyomoDisjunctive:
         variables = [*model.w.values(), *model.s.values(), *model.e.values(), *model.b.values(), *model.l.values()]
         if compiled.kind == "on-time":
             variables += list(model.o.values())
+        elif compiled.floor_units:
+            variables.append(model.c)
         return Model(model, variables)
 
     def _lengths(self, model: Any, number: dict[tuple[int, int], int]) -> list[Any]:
@@ -250,12 +254,6 @@ class PyomoDisjunctive:
 
     def _objective(self, model: Any, number: dict[tuple[int, int], int], pyo: Any) -> None:
         compiled, a = self.compiled, self.a
-        right = sum(
-            way.right * model.w[number[task, index]]
-            for task, ways in enumerate(self.ways)
-            for index, way in enumerate(ways)
-            if way.right
-        )
         late = sum(model.e[task] - a.origin[task] for task in range(compiled.tasks))
         if compiled.kind == "on-time":
             model.o = pyo.Var(range(compiled.tasks), domain=pyo.Binary)
@@ -269,12 +267,38 @@ class PyomoDisjunctive:
             model.value = pyo.Objective(expr=sum(model.o[task] for task in range(compiled.tasks)), sense=pyo.maximize)
         elif compiled.kind == "latency":
             if compiled.floor_units:
-                model.rows.add(right / 1000 >= compiled.floor_units / 1000)
+                self._floor(model, number, pyo)
             model.value = pyo.Objective(expr=late, sense=pyo.minimize)
         else:
+            right = sum(
+                way.right * model.w[number[task, index]]
+                for task, ways in enumerate(self.ways)
+                for index, way in enumerate(ways)
+                if way.right
+            )
             model.value = pyo.Objective(
                 expr=compiled.right_factor * right - compiled.tick_factor * late, sense=pyo.maximize
             )
+
+    def _floor(self, model: Any, number: dict[tuple[int, int], int], pyo: Any) -> None:
+        """The correctness reaches the floor, digit by digit: the lower ones hand a whole carry to the upper ones.
+
+        Both rows give the floor: a thousand times the one and the other. Where it is reached, so are they, with the
+        largest carry that the lower ones allow: what it leaves is less than a thousand.
+        """
+        high, low = divmod(self.compiled.floor_units, DIGIT)
+        upper: Any = 0
+        lower: Any = 0
+        for task, ways in enumerate(self.ways):
+            for index, way in enumerate(ways):
+                most, least = divmod(way.right, DIGIT)
+                if most:
+                    upper += most * model.w[number[task, index]]
+                if least:
+                    lower += least * model.w[number[task, index]]
+        model.c = pyo.Var(domain=pyo.Integers, bounds=(-1, self.compiled.tasks))
+        model.rows.add(upper + model.c >= high)
+        model.rows.add(lower - DIGIT * model.c >= low)
 
     def _taken(self, values: FloatArray) -> list[Way]:
         found, begin = [], 0
@@ -312,8 +336,10 @@ class PyomoDisjunctive:
         w: list[float] = []
         s = [float(a.release[operation.task]) for operation in self.operations]
         e, ticks = [], [0] * len(self.operations)
+        lower = 0
         for task, own in enumerate(placed(compiled, solution)):
             nodes = tuple(own.node)
+            lower += correctness(compiled, own) % DIGIT
             w += [float(way.mode == own.mode and way.nodes == nodes) for way in self.ways[task]]
             e.append(float(own.end))
             steps = len(nodes)
@@ -328,10 +354,12 @@ class PyomoDisjunctive:
                 s[index] = float(begin)
         lanes = self._lanes_of(solution, s, ticks)
         b = [float(s[one] + ticks[one] <= s[other]) for _, _, one, other in self.meetings]
-        on_time = []
+        last: list[float] = []
         if compiled.kind == "on-time":
-            on_time = [float(end <= due) for end, due in zip(e, a.due, strict=True)]
-        return np.array([*w, *s, *e, *b, *lanes, *on_time], dtype=np.float64)
+            last = [float(end <= due) for end, due in zip(e, a.due, strict=True)]
+        elif compiled.floor_units:
+            last = [float((lower - compiled.floor_units % DIGIT) // DIGIT)]
+        return np.array([*w, *s, *e, *b, *lanes, *last], dtype=np.float64)
 
     def _lanes_of(self, solution: Schedule, s: list[float], ticks: list[int]) -> list[float]:
         """A lane for each operation on a node with several slots, first fit by start."""
