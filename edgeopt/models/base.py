@@ -49,7 +49,9 @@ class Cut(NamedTuple):
 class Formulation(Protocol):
     """An instance as a model in one language, and values of its variables as a solution.
 
-    Everything but `build` works without the modelling language, so it can run in another process.
+    Everything but `build` works without the modelling language, so it can run in another process. Where the objective
+    is held from one side only, so that values which are not optimal may say less than their solution has, the class
+    sets ``understates = True``.
     """
 
     def __init__(self, instance: Any) -> None: ...

@@ -113,6 +113,7 @@ class _Best:
     def __init__(self, instance: Instance, formulation: Any, control: Control) -> None:
         self.instance, self.formulation, self.control = instance, formulation, control
         self.family = problem(instance.problem)
+        self.understates = getattr(formulation, "understates", False)
         self.solution: Any | None = None
         self.value: float | None = None
         self.feasible = False
@@ -140,6 +141,8 @@ class _Best:
             self.refuted = f"returned a solution with {value} that breaks {broken[0]}"
         sign = 1 if sense_of(self.instance) == "max" else -1
         as_good = self.value is None or sign * value >= sign * self.value
+        if self.understates and claimed is not None and sign * claimed < sign * value:
+            claimed = value  # at an optimum it is not less, and the bound, which is what was claimed, says so
         if (not broken, as_good) > (self.feasible, False):
             self.solution, self.value, self.feasible, self.claimed = solution, value, not broken, claimed
 

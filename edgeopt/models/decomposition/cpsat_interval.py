@@ -59,7 +59,8 @@ class CpSatInterval:
     ends of each edge, which say how long a transfer takes and whether a context is shared.
 
     The correctness of a task is ``R_k <= R_(k-1) right / UNITS`` step by step, which integers round down as the
-    compiled form does. So nothing here is approximated: the model's objective is the value.
+    compiled form does. So nothing here is approximated: the model's objective is the value at an optimum. Ends and
+    correctness are held from one side, so that elsewhere it may be less.
 
     Parameters
     ----------
@@ -70,6 +71,8 @@ class CpSatInterval:
     AssumptionError
         If the objective can leave 60 bits.
     """
+
+    understates = True
 
     def __init__(self, instance: DecompositionInstance) -> None:
         self.instance = instance

@@ -52,7 +52,8 @@ class PyomoDisjunctive:
 
     Variables, in their order: a binary a way; the start of each operation; the end of each task; a binary for each
     pair of operations that may meet on a lane of a resource; where nodes have several slots, a binary for each lane of
-    an operation; then a binary for each task that may be on time, or the carry of the floor's lower digits.
+    an operation; then a binary for each task that may be on time, or the carry of the floor's lower digits. The end of
+    a task is held from one side, so that the objective is the value at an optimum, and may be less elsewhere.
 
     Parameters
     ----------
@@ -63,6 +64,8 @@ class PyomoDisjunctive:
     AssumptionError
         If there are more than `MOST_WAYS` ways, or times beyond `MOST_TIME` ticks.
     """
+
+    understates = True
 
     def __init__(self, instance: DecompositionInstance) -> None:
         self.instance, self.compiled = instance, instance.compiled

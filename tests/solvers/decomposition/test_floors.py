@@ -94,7 +94,9 @@ def test_a_start_has_the_carry_of_its_floor(floor_units: int) -> None:
     instance = choices([[1, 999_999], [500_500, 999_999]], floor_units)
     formulation = PyomoDisjunctive(instance)
     form = standard_form(formulation.build())
-    values = formulation.start(eo.solve(instance, "brute-force").solution)
+    solution = eo.solve(instance, "brute-force").solution
+    assert solution is not None
+    values = formulation.start(solution)
     rows = form.matrix @ values
     assert (form.row_lower <= rows).all()
     assert (rows <= form.row_upper).all()
