@@ -94,7 +94,7 @@ def of_plans(
     Raises
     ------
     InstanceError
-        If a plan has a cycle (it is named), or a duration is missing.
+        If a plan has a cycle (it is named), an edge into ``START`` or from ``END``, or a duration is missing.
     """
     node = Node("workers", "device", 0.0, 1.0, 1.0, slots=workers)
     tasks = [Task(f"plan{plan.id}", "workers", [_mode(plan, durations)], text=plan.title) for plan in plans]
@@ -112,6 +112,9 @@ def _mode(plan: Plan, durations: str) -> Mode:
         for step in (source, target):
             if step not in after and step not in ("START", "END"):
                 raise InstanceError(f"plan {plan.id}: an edge names step {step!r}: there are {len(plan.steps)}")
+        if target == "START" or source == "END":
+            side = "before START" if target == "START" else "after END"
+            raise InstanceError(f"plan {plan.id}: the edge {source} -> {target}: nothing comes {side}")
         if source != "START" and target != "END" and source not in after[target]:
             after[target].append(source)
     steps = []

@@ -190,14 +190,14 @@ def _links(instance: DecompositionInstance) -> dict[frozenset[str], Link]:
 
 
 def _end(instance: DecompositionInstance, reading: _Reading) -> Fraction:
-    """When the last result is at the device (s)."""
+    """When the last result is at the device (s); one that comes back over no link counts from where it is."""
     ends, links = _ends(reading), _links(instance)
     found = _decimal(reading.task.arrival_s)
     for (source, target), begin in zip(_edges(reading.mode), reading.transfer, strict=True):
         if target is None and source is not None:
             done = ends[source]
-            if reading.node[source].name != reading.task.device and begin is not None:
-                link = links[frozenset((reading.node[source].name, reading.task.device))]
+            link = links.get(frozenset((reading.node[source].name, reading.task.device)))
+            if link is not None and begin is not None:
                 done = begin + transfer_s(link, reading.mode.steps[source].output_bytes)
             found = max(found, done)
     return found

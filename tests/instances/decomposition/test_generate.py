@@ -111,6 +111,11 @@ def test_asynchow_by_hand(tmp_path: Path) -> None:
         read_plans(path)
     for change, words in (
         ({"edges": [["1", "9"]]}, "plan 7: an edge names step '9'"),
+        ({"edges": [["1", "START"]]}, "plan 7: the edge 1 -> START: nothing comes before START"),
+        ({"edges": [["START", "START"]]}, "plan 7: the edge START -> START: nothing comes before START"),
+        ({"edges": [["END", "1"]]}, "plan 7: the edge END -> 1: nothing comes after END"),
+        ({"edges": [["END", "END"]]}, "plan 7: the edge END -> END: nothing comes after END"),
+        ({"edges": [["END", "START"]]}, "plan 7: the edge END -> START: nothing comes"),
         ({"duration_s_min_max": {"1": (1, 1)}}, "plan 7: step 2 has no duration"),
         ({"edges": [["1", "2"], ["2", "1"]]}, "circle: (1 -> 2 -> 1|2 -> 1 -> 2)"),
     ):

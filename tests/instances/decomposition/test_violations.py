@@ -93,6 +93,20 @@ def test_both_checks_name_the_constraint(change: dict[str, list[int]], constrain
         assert re.search(constraint, str(found[0])), found
 
 
+@pytest.mark.parametrize("deadline_s", [None, 5.0])
+@pytest.mark.parametrize("transfer", [[0, 0], [-1, -1]])
+def test_a_result_that_comes_back_over_no_link_is_named(deadline_s: float | None, transfer: list[int]) -> None:
+    """With a deadline the check looked for the time on that link."""
+    nodes = tuple(Node(name, "device", 0.0, 1.0, 1.0) for name in "uv")
+    task = Task("t", "u", [Mode("m", [Step("s")])], deadline_s=deadline_s)
+    instance = DecompositionInstance("k", nodes, (task,), tick_s=1.0)
+    gone = of([0], [1], [0], transfer)
+    assert [found.constraint for found in eo.violations(instance, gone)] == ["allowed node", "link", "link"]
+    assert compiled_violations(instance, gone)
+    late = of([0], [1], [9], transfer)
+    assert ("deadline" in [found.constraint for found in eo.violations(instance, late)]) == (deadline_s is not None)
+
+
 def test_the_channel_carries_one_at_a_time_unless_it_is_contended() -> None:
     both = of([0, 0], [1, 1, 1, 1], [3, 6, 10, 13], [1, -1, 10, 2, -1, 17])
     assert "capacity" in str(eo.violations(two_steps(), both)[0])
