@@ -19,6 +19,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
 from typing import NamedTuple
@@ -245,8 +246,12 @@ def _factors(instance: DecompositionInstance, tick: Fraction) -> tuple[int, int,
     )
     factors = int(right / unit), int(late / unit)
     if max(factors) > MOST_FACTOR:
-        text = f"accuracy_weight / delay_weight_per_s / tick_s needs integers up to {max(factors)}"
-        raise InstanceError(f"{text}: round them to fewer digits (at most {MOST_FACTOR})")
+        needed = f"{Decimal(max(factors)):.1e}"  # it may have hundreds of digits
+        raise InstanceError(
+            f"accuracy_weight = {instance.accuracy_weight}, delay_weight_per_s = {instance.delay_weight_per_s} (1/s), "
+            f"tick_s = {instance.tick_s} (s): together they need integers up to {needed}: "
+            f"round them to fewer digits (at most {MOST_FACTOR})"
+        )
     return *factors, unit
 
 

@@ -110,6 +110,15 @@ def test_weights_that_no_integers_hold() -> None:
         _ = instance.compiled
 
 
+def test_weights_that_no_integers_hold_are_named_in_a_few_words() -> None:
+    """The integer was printed with its hundreds of digits, and no value of a field beside it."""
+    instance = eo.generate("decomposition", tasks=1, accuracy_weight=0.7, delay_weight_per_s=1e-300, tick_s=0.1)
+    words = r"accuracy_weight = 0.7, delay_weight_per_s = 1e-300 \(1/s\), tick_s = 0.1 \(s\): .* up to 7.0e\+294: round"
+    with pytest.raises(InstanceError, match=words) as caught:
+        _ = instance.compiled
+    assert len(str(caught.value)) < 250
+
+
 def test_step_weights_that_no_integers_hold() -> None:
     steps = [Step("a", weight=0.123456789012), Step("b", weight=0.3)]
     node = Node("n", "device", 1.0, 1.0, 1.0)
