@@ -6,19 +6,20 @@ import base64
 import gzip
 import json
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
+from pathlib import Path
 from statistics import median
 from typing import Any
 
 import numpy as np
 
 from edgeopt import __version__
-from edgeopt.errors import EdgeoptError
+from edgeopt.errors import EdgeoptError, InstanceError
 from edgeopt.studies import pictures
 from edgeopt.studies.quality import Rated, label, profile, rated, share_within
 from edgeopt.studies.store import Store
-from edgeopt.studies.task import DONE, instance_of
+from edgeopt.studies.task import DONE, instance_of, sha256_of
 
 WORST = 5
 """Instances that are named as the worst ones of a problem, unless told otherwise."""
@@ -70,7 +71,7 @@ def report(
         own = [one for one in found if one.row["problem"] == problem]
         parts.append(_problem(problem, [row for row in solved if row["problem"] == problem], own))
         if worst and own:
-            parts.append(_worst(problem, own, worst, certify_s, say))
+            parts.append(_worst(store, problem, own, worst, certify_s, say))
     parts.append(_simulations([row for row in rows if row["kind"] == "simulate" and row["status"] == DONE]))
     parts.append(_without_answer([row for row in rows if row["status"] != DONE]))
     body = "\n".join(part for part in parts if part)
@@ -195,7 +196,9 @@ def _scaling(own: Sequence[Rated], name: str) -> list[tuple[float, float]]:
     ]
 
 
-def _worst(problem: str, own: Sequence[Rated], count: int, certify_s: float, say: Callable[[str], None]) -> str:
+def _worst(
+    store: Store, problem: str, own: Sequence[Rated], count: int, certify_s: float, say: Callable[[str], None]
+) -> str:
     """The instances on which some solver is furthest from the best known value or bound."""
     ranked = sorted(
         (one for one in own if one.ratio is not None),
@@ -209,20 +212,23 @@ def _worst(problem: str, own: Sequence[Rated], count: int, certify_s: float, say
     lines = []
     for one in chosen.values():
         say(f"certifying {one.label} on {one.row['instance']} ...")
-        words, link = certificate_of(one, certify_s)
+        words, link = certificate_of(one, certify_s, store.folder(one.row["study"]))
         lines.append((one.row["instance"], one.label, one.row["value"], one.best, one.bound, one.ratio, words, link))
     head = ("instance", "solver", "value", "best known", "tightest bound", "of best", "certified now", "certificate")
     return f"<h3>Worst instances of {escape(problem)}</h3>" + table(head, lines)
 
 
-def certificate_of(one: Rated, limit_s: float) -> tuple[str, Raw]:
-    """What certifying a run again says, and a link to the certificate, which is inside the page."""
+def certificate_of(one: Rated, limit_s: float, folder: str = "") -> tuple[str, Raw]:
+    """What certifying a run again says, and a link to the certificate, which is inside the page.
+
+    The files of the run's study are named from `folder`.
+    """
     from edgeopt.certify.compare import certify
     from edgeopt.solvers.base import solve
 
     row = one.row
     try:
-        instance = instance_of(json.loads(row["source"]))
+        instance = _same_instance(row, folder)
         result = solve(instance, row["solver"], time_limit=limit_s, seed=row["seed"], **json.loads(row["options"]))
         found = certify(instance, result, time_limit=limit_s)
         if found.interrupted:
@@ -237,13 +243,27 @@ def certificate_of(one: Rated, limit_s: float) -> tuple[str, Raw]:
     return str(found), Raw(f'<a download="{name}.json.gz" href="{href}">{escape(name)}.json.gz</a>')
 
 
+def _same_instance(row: Mapping[str, Any], folder: str) -> Any:
+    """The instance of a run, which must have the content that was solved then; how its file is laid out is free."""
+    source = json.loads(row["source"])
+    if "file" in source:
+        source["sha256"] = sha256_of(Path(folder) / source["file"])
+    instance = instance_of(source, folder)
+    if instance.digest != row["digest"]:
+        what = f"{source['file']}: the file has" if "file" in source else "what is generated has"
+        raise InstanceError(f"{what} changed since the run; run the study again")
+    return instance
+
+
 def _simulations(rows: Sequence[dict[str, Any]]) -> str:
     if not rows:
         return ""
     groups: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
-        options = json.loads(row["source"])["scenario"]
-        text = ", ".join(f"{name} {value}" for name, value in sorted(options.items())) or "default"
+        source = json.loads(row["source"])
+        text = ", ".join(f"{name} {value}" for name, value in sorted(source["scenario"].items())) or "default"
+        if "trace_sha256" in source:  # a trace that was edited between runs is another scenario
+            text += f" ({source['trace_sha256'][:8]})"
         groups[text, row["solver"]].append(json.loads(row["metrics"]))
     lines = [
         (scenario, policy, len(found), sum(one["arrivals"] for one in found), *_mean(found, "completion_rate"),

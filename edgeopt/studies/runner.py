@@ -94,7 +94,7 @@ def run_study(
         At the end. Nothing that was finished is lost when this raises, e.g. at Ctrl-C.
     """
     progress = Progress(study.total)
-    store.begin(study.name, study.text, progress.total)
+    store.begin(study.name, study.text, progress.total, study.folder)
     number = store.environment(environment or {})
     began = time.perf_counter()
     waiting: dict[int, tuple[Task, Identity]] = {}
@@ -155,7 +155,7 @@ def _identity(store: Store, task: Task) -> Identity:
     spec = canonical({"source": task.source, "version": _version()})
     found = store.identity(spec)
     if found is None:
-        found = identify(task.source)
+        found = identify(task.source, task.folder)
         store.learn(spec, found)
     return found
 

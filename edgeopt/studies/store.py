@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing
@@ -29,6 +30,7 @@ _SCHEMA = f"""
 create table if not exists run ({", ".join(f"{name} text primary key" if name == "key" else name for name in COLUMNS)});
 create table if not exists source (spec text primary key, digest, name, problem, sense, size);
 create table if not exists study (name text primary key, text, total, begun);
+create table if not exists folder (study text primary key, path);
 create table if not exists environment (id integer primary key, content text unique);
 create index if not exists run_order on run (kind, problem, instance, solver);
 """
@@ -80,9 +82,17 @@ class Store:
         """Close the file; its log is folded into it."""
         self.connection.close()
 
-    def begin(self, name: str, text: str, total: int) -> None:
-        """Note a study; the same one may be noted again."""
+    def begin(self, name: str, text: str, total: int, folder: Path) -> None:
+        """Note a study, and where its files are named from; the same one may be noted again."""
         self.connection.execute("insert or replace into study values (?, ?, ?, ?)", (name, text, total, _now()))
+        # Seen from the store, so that both can be moved together.
+        path = os.path.relpath(folder.resolve(), self.path.resolve().parent)
+        self.connection.execute("insert or replace into folder values (?, ?)", (name, path))
+
+    def folder(self, study: str) -> str:
+        """Where a study's files are named from; the working directory for stores that were made before it was kept."""
+        row = self.connection.execute("select path from folder where study = ?", (study,)).fetchone()
+        return "" if row is None else str(self.path.resolve().parent / row[0])
 
     def environment(self, content: Mapping[str, Any]) -> int:
         """Number of the set of versions that runs are made with."""

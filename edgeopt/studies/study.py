@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import json
 import tomllib
@@ -16,7 +15,7 @@ from msgspec import Meta
 from edgeopt.errors import InstanceError
 from edgeopt.instances.base import problem_names
 from edgeopt.solvers.base import solver
-from edgeopt.studies.task import Task
+from edgeopt.studies.task import Task, sha256_of
 
 Varied = Annotated[
     dict[str, list[Any]], Meta(description="option to the values that it takes; several options are crossed")
@@ -88,6 +87,7 @@ class Study:
 
     def tasks(self) -> Iterator[Task]:
         """All tasks in a fixed order; those of one instance follow one another."""
+        folder = str(self.folder)
         for group in self.content.instances:
             for source in self._sources(group):
                 for fields in self.content.solvers:
@@ -101,15 +101,15 @@ class Study:
                                 seed,
                                 self.content.time_limit_s,
                                 self.kill_after_s,
+                                folder,
                             )
         for fields_ in self.content.simulations:
             for options in crossed(fields_.set, fields_.vary):
-                if "trace" in options:
-                    options = {**options, "trace": str(self.folder / options["trace"])}
+                trace = {"trace_sha256": sha256_of(self.folder / options["trace"])} if "trace" in options else {}
                 for seed in self.seeds:
                     for policy in fields_.policies:
-                        source = {"scenario": options, "seed": seed}
-                        yield Task("simulate", source, policy, {}, seed, None, self.kill_after_s)
+                        source = {"scenario": options, "seed": seed, **trace}
+                        yield Task("simulate", source, policy, {}, seed, None, self.kill_after_s, folder)
 
     def _sources(self, group: InstanceFields) -> Iterator[dict[str, Any]]:
         for pattern in group.files:
@@ -117,7 +117,9 @@ class Study:
             if not found:
                 raise InstanceError(f"{self.name}: instances.files = {pattern!r}: no such file in {self.folder}")
             for path in found:
-                yield {"file": str(path), "sha256": hashlib.sha256(_bytes(path)).hexdigest()}
+                # Named from the study, so that the same study is the same wherever it is run from.
+                name = path if Path(pattern).is_absolute() else path.relative_to(self.folder)
+                yield {"file": str(name), "sha256": sha256_of(path)}
         if group.generate is not None:
             for options in crossed(group.set, group.vary):
                 for seed in self.seeds:
@@ -127,13 +129,6 @@ class Study:
     def total(self) -> int:
         """Number of tasks."""
         return sum(1 for _ in self.tasks())
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InstanceError(f"{path}: cannot be read: {error.strerror}") from error
 
 
 def crossed(fixed: Mapping[str, Any], varied: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:

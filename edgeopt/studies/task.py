@@ -10,10 +10,11 @@ import time
 from collections.abc import Callable, Mapping, Sized
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from edgeopt import __version__
-from edgeopt.errors import AssumptionError, EdgeoptError
+from edgeopt.errors import AssumptionError, EdgeoptError, InstanceError
 from edgeopt.instances.base import generate
 from edgeopt.instances.io import read
 from edgeopt.solvers.base import solve
@@ -31,7 +32,8 @@ class Task:
     ----------
     kind : {"solve", "simulate"}
     source : dict
-        Where the instance comes from: a file, or a generator or scenario with options and seed.
+        Where the instance comes from: a file, or a generator or scenario with options and seed. Files are named from
+        the study's folder and have their sha256 beside them.
     solver : str
         Solver, or policy of a simulation.
     options : dict
@@ -40,6 +42,8 @@ class Task:
         Of the solver.
     time_limit_s, kill_after_s : float or None
         The solver's own limit, and when its process is killed (s).
+    folder : str
+        Of the study; no part of what the run is known by.
     """
 
     kind: str
@@ -49,6 +53,7 @@ class Task:
     seed: int
     time_limit_s: float | None
     kill_after_s: float | None
+    folder: str = ""
 
     def key(self, digest: str) -> str:
         """What the run is known by: the instance's content, the solver, its options and limit, our version."""
@@ -85,25 +90,40 @@ SIZES = ("requests", "users", "items", "groups", "tasks", "devices", "layers")
 """Fields whose length, or value, is an instance's size: the first that it has."""
 
 
-def identify(source: Mapping[str, Any]) -> Identity:
+def identify(source: Mapping[str, Any], folder: str = "") -> Identity:
     """Make or read the instance of a source, and say what it is."""
     from edgeopt.instances.base import sense_of
 
     if "scenario" in source:
-        digest = hashlib.sha256(_canonical({**source, "trace": _trace_digest(source)})).hexdigest()
-        options = ", ".join(f"{name}={value}" for name, value in source["scenario"].items())
-        return Identity(digest, f"scenario {options or 'default'} seed {source['seed']}", "batching", "max", None)
-    instance = instance_of(source)
+        # A trace counts by its content, wherever it lies.
+        options = {name: value for name, value in source["scenario"].items() if name != "trace"}
+        content = {"scenario": options, "seed": source["seed"], "trace": source.get("trace_sha256")}
+        digest = hashlib.sha256(_canonical(content)).hexdigest()
+        text = ", ".join(f"{name}={value}" for name, value in source["scenario"].items())
+        return Identity(digest, f"scenario {text or 'default'} seed {source['seed']}", "batching", "max", None)
+    instance = instance_of(source, folder)
     return Identity(instance.digest, instance.name, instance.problem, sense_of(instance), size_of(instance))
 
 
-def _trace_digest(source: Mapping[str, Any]) -> str | None:
-    path = source["scenario"].get("trace")
-    if path is None:
-        return None
-    from edgeopt.instances.io import read_bytes
+def sha256_of(path: Path) -> str:
+    """Hash of a file as it lies there.
 
-    return hashlib.sha256(read_bytes(path)).hexdigest()
+    Raises
+    ------
+    InstanceError
+        If it cannot be read.
+    """
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except (OSError, ValueError) as error:  # the latter for a name that no file can have
+        raise InstanceError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+
+
+def _unchanged(path: Path, sha256: str) -> Path:
+    """A file of a study, which must be what it was when the study was read: the run is kept under that content."""
+    if sha256_of(path) != sha256:
+        raise InstanceError(f"{path}: the file has changed since; run the study again")
+    return path
 
 
 def size_of(instance: Any) -> int | None:
@@ -117,17 +137,23 @@ def size_of(instance: Any) -> int | None:
     return None
 
 
-def instance_of(source: Mapping[str, Any]) -> Any:
-    """The instance of a source that is a file or a generator's."""
-    return _instance(_canonical(source))
+def instance_of(source: Mapping[str, Any], folder: str = "") -> Any:
+    """The instance of a source that is a file, named from the study's folder, or a generator's.
+
+    Raises
+    ------
+    InstanceError
+        If it cannot be made or read, or the file is not the one of the source.
+    """
+    return _instance(_canonical(source), folder)
 
 
 @lru_cache(maxsize=2)
-def _instance(source: bytes) -> Any:
+def _instance(source: bytes, folder: str) -> Any:
     """The instance of a source; the last ones are kept, since tasks of one instance follow one another."""
     content = json.loads(source)
     if "file" in content:
-        return read(content["file"])
+        return read(_unchanged(Path(folder) / content["file"], content["sha256"]))
     return generate(content["generate"], seed=content["seed"], **content["options"])
 
 
@@ -153,7 +179,7 @@ def execute(task: Task) -> dict[str, Any]:
 
 
 def _solved(task: Task) -> dict[str, Any]:
-    instance = instance_of(task.source)
+    instance = instance_of(task.source, task.folder)
     _ = getattr(instance, "compiled", None)  # or the first solver on it would pay for all
     result = solve(instance, task.solver, time_limit=task.time_limit_s, seed=task.seed, **task.options)
     return {
@@ -172,7 +198,10 @@ def _simulated(task: Task) -> dict[str, Any]:
     from edgeopt.simulation import scenario, simulate
 
     began = time.perf_counter()
-    live = scenario(seed=task.source["seed"], **task.source["scenario"])
+    options = dict(task.source["scenario"])
+    if "trace" in options:
+        options["trace"] = str(_unchanged(Path(task.folder) / options["trace"], task.source["trace_sha256"]))
+    live = scenario(seed=task.source["seed"], **options)
     outcome = simulate(live, task.solver)
     summary = {name: None if _nan(value) else value for name, value in outcome.summary().items() if name != "policy"}
     return {

@@ -14,9 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import edgeopt as eo
 from edgeopt.certify.verify.certificate import check
 from edgeopt.studies.quality import profile, rated, share_within
-from edgeopt.studies.report import report
+from edgeopt.studies.report import certificate_of, report
 from edgeopt.studies.runner import run_study
 from edgeopt.studies.store import Store
 from edgeopt.studies.study import read_study
@@ -171,6 +172,32 @@ def test_an_empty_store_has_a_page(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     with Store(tmp_path / "empty.sqlite", create=True) as store:
         assert "0 runs" in report(store)
+
+
+def test_an_instance_that_changed_since_its_run_is_not_certified(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "studies"
+    folder.mkdir()
+    text = "name = 'x'\n[[instances]]\nfiles = ['one.json']\n[[solvers]]\nname = 'gah'"
+    (folder / "s.toml").write_text(text)
+    file = folder / "one.json"
+    eo.write(eo.generate("batching", nodes=1, requests=4, seed=1), file)
+    monkeypatch.chdir(tmp_path)
+    with Store(Path("s.sqlite"), create=True) as kept:
+        run_study(read_study(Path("studies/s.toml")), kept, Here())
+    monkeypatch.chdir("/")  # the files of a study are found from everywhere
+    with Store(tmp_path / "s.sqlite") as kept:
+        (one,) = rated(kept.rows())
+        where = kept.folder("x")
+    assert "data:application/gzip" in certificate_of(one, 5.0, where)[1]
+    file.write_text(json.dumps(json.loads(file.read_text()), indent=4))  # the same content
+    assert "data:application/gzip" in certificate_of(one, 5.0, where)[1]
+    eo.write(eo.generate("batching", nodes=1, requests=4, seed=2), file)
+    assert certificate_of(one, 5.0, where) == (
+        "one.json: the file has changed since the run; run the study again",
+        "-",
+    )
 
 
 def test_tables_of_the_terminal(store: Store) -> None:

@@ -55,17 +55,17 @@ def test_tasks_are_the_cross_product(tmp_path: Path) -> None:
     tasks = list(study.tasks())
     assert len(tasks) == study.total == (1 + 2 * 2) * (2 + 1) * 2 + 3 * 2 * 2
     assert study.kill_after_s == 36
-    assert tasks[0].source["file"] == str(tmp_path / "mine.json")
+    assert tasks[0].source["file"] == "mine.json"
     assert {task.options.get("order") for task in tasks if task.solver == "gah" and task.kind == "solve"} == {
         "given",
         "best",
     }
     generated = {str(task.source) for task in tasks if "generate" in task.source}
     assert len(generated) == 4
-    identity = identify(tasks[0].source)
+    identity = identify(tasks[0].source, tasks[0].folder)
     assert identity.digest == instance.digest
     assert identity.size == 4
-    keys = {task.key(identify(task.source).digest) for task in tasks}
+    keys = {task.key(identify(task.source, task.folder).digest) for task in tasks}
     assert len(keys) == len(tasks)
 
 
@@ -173,6 +173,63 @@ def test_nothing_is_run_twice(tmp_path: Path) -> None:
         assert (fourth.runs, progress.kept, progress.total) == (0, 2, 2)
         assert [name for name, *_ in store.studies()] == ["x", "y"]
     assert heard[-1].line().startswith("2 of 2 runs, ")
+
+
+TRACE = "TIMESTAMP,ContextTokens,GeneratedTokens\n" + "".join(
+    f"2024-05-10 00:00:{second:02}.000000,{200 + second},{20 + second}\n" for second in range(60)
+)
+ON_A_TRACE = (
+    "name = 'x'\n[[simulations]]\npolicies = ['static']\n"
+    "set = {epochs = 3, warmup = 0, trace = 'tr.csv', padded_prompt_tokens = 8000}"
+)
+
+
+def test_a_trace_that_changed_is_simulated_anew(tmp_path: Path) -> None:
+    trace = tmp_path / "tr.csv"
+    trace.write_text(TRACE)
+    study = read_study(written(tmp_path, ON_A_TRACE))
+    with Store(tmp_path / "s.sqlite", create=True) as store:
+        assert run_study(study, store, Here()).done == 1
+        assert run_study(study, store, Here()).kept == 1
+        trace.write_text(TRACE.replace(",2", ",9"))
+        progress = run_study(study, store, Here())
+        assert (progress.kept, progress.done) == (0, 1)
+        assert store.counts() == {"done": 2}
+    trace.unlink()
+    with pytest.raises(InstanceError, match=r"tr.csv: cannot be read"):
+        list(study.tasks())
+
+
+def test_a_file_that_changes_under_way_is_not_taken_for_the_one_that_was_read(tmp_path: Path) -> None:
+    (tmp_path / "tr.csv").write_text(TRACE)
+    eo.write(eo.generate("batching", nodes=1, requests=4, seed=1), tmp_path / "one.json")
+    files = "\n[[instances]]\nfiles = ['one.json']\n[[solvers]]\nname = 'gah'"
+    tasks = list(read_study(written(tmp_path, ON_A_TRACE + files)).tasks())
+    (tmp_path / "tr.csv").write_text(TRACE.replace(",2", ",9"))
+    eo.write(eo.generate("batching", nodes=1, requests=4, seed=2), tmp_path / "one.json")
+    for task in tasks:
+        found = execute(task)
+        assert found["status"] == FAILED
+        assert "the file has changed since" in found["message"]
+
+
+def test_a_study_is_the_same_from_every_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "studies"
+    folder.mkdir()
+    (folder / "tr.csv").write_text(TRACE)
+    eo.write(eo.generate("batching", nodes=1, requests=4, seed=1), tmp_path / "one.json")
+    files = "\n[[instances]]\nfiles = ['../one.json']\n[[solvers]]\nname = 'gah'"
+    written(folder, ON_A_TRACE + files)
+    tables = []
+    for here, there in ((tmp_path, Path("studies")), (folder, Path()), (Path("/"), folder)):
+        monkeypatch.chdir(here)
+        store_file = tmp_path / f"{len(tables)}.sqlite"
+        with Store(store_file, create=True) as store, Store(tmp_path / "all.sqlite", create=True) as shared:
+            assert run_study(read_study(there / "study.toml"), store, Here()).failed == 0
+            assert run_study(read_study(there / "study.toml"), shared, Here()).kept == (2 if tables else 0)
+            export(store, tmp_path / "table.csv", timing=False)
+        tables.append((tmp_path / "table.csv").read_bytes())
+    assert tables[0] == tables[1] == tables[2]
 
 
 def test_an_instance_that_cannot_be_made_is_a_failed_run(tmp_path: Path) -> None:
