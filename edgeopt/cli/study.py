@@ -111,12 +111,15 @@ def report(
     time_limit: Annotated[float, typer.Option(metavar="S", help="Limit of each certificate (s).")] = 20.0,
 ) -> None:
     """Write one self-contained HTML page about a store: profiles, ratios, scaling, worst instances."""
+    from edgeopt.errors import InstanceError
     from edgeopt.instances.io import write_bytes
     from edgeopt.studies.report import report as page
     from edgeopt.studies.store import Store
 
-    target = store.with_suffix(".html") if output is None else output
+    if not time_limit > 0:  # not a number is none either
+        raise InstanceError(f"--time-limit {time_limit:g} (s): must be > 0")
     with Store(store) as kept:
+        target = kept.apart(store.with_suffix(".html") if output is None else output)
         text = page(kept, worst=worst, certify_s=time_limit, say=lambda words: typer.echo(words, err=True))
     write_bytes(text.encode(), target)
     typer.echo(f"wrote {target}: {len(text.encode()) / 1e6:.2f} MB")

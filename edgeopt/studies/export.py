@@ -31,11 +31,12 @@ def export(store: Store, path: Path, *, timing: bool = True) -> int:
     Raises
     ------
     InstanceError
-        If the ending is neither, or the file cannot be written.
+        If the ending is neither, or the file is the store or cannot be written.
     BackendError
         If pyarrow is not installed, for Parquet.
     """
     columns = [name for name in COLUMNS if timing or name not in TIMING]
+    store.apart(path)
     if path.suffix not in (".csv", ".parquet"):
         raise InstanceError(f"{path}: the ending must be .csv or .parquet")
     if path.suffix == ".parquet" and find_spec("pyarrow") is None:

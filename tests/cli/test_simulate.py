@@ -95,6 +95,27 @@ def test_studies_on_the_command_line(run: Any, tmp_path: Path) -> None:
     assert ran.err.startswith(f"error: {tmp_path / 'bad.toml'}: ")
 
 
+@pytest.mark.parametrize("name", ["s.sqlite", "s.html"])
+def test_a_report_does_not_replace_its_store(run: Any, tmp_path: Path, name: str) -> None:
+    from edgeopt.studies.store import Store
+
+    pytest.importorskip("matplotlib")
+    store = tmp_path / name
+    Store(store, create=True).close()
+    before = store.read_bytes()
+    ran = run("report", store, *(["-o", store] if name == "s.sqlite" else []))
+    assert ran.code == 2
+    assert ran.err == f"error: {store}: is the store itself; give another file with --output\n"
+    assert store.read_bytes() == before
+
+
+@pytest.mark.parametrize("limit", ["nan", "-1", "0"])
+def test_a_limit_of_certificates_must_be_positive(run: Any, tmp_path: Path, limit: str) -> None:
+    ran = run("report", tmp_path / "s.sqlite", "--time-limit", limit)
+    assert ran.code == 2
+    assert ran.err == f"error: --time-limit {limit} (s): must be > 0\n"
+
+
 @pytest.mark.child
 def test_run_show_export_report(run: Any, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")

@@ -261,6 +261,71 @@ def test_store_files(tmp_path: Path) -> None:
     connection.close()
 
 
+def test_a_foreign_database_is_left_as_it_is(tmp_path: Path) -> None:
+    for version in (0, 1):
+        file = tmp_path / f"{version}.db"
+        with sqlite3.connect(file) as connection:
+            connection.execute("create table mine (x)")
+            connection.execute(f"pragma user_version = {version}")
+        connection.close()
+        before = file.read_bytes()
+        for create in (False, True):
+            with pytest.raises(InstanceError, match=r"\.db: not a store of studies"):
+                Store(file, create=create)
+        assert file.read_bytes() == before
+    assert {path.name for path in tmp_path.iterdir()} == {"0.db", "1.db"}
+
+
+def test_a_store_that_is_read_is_left_as_it_is(tmp_path: Path) -> None:
+    with Store(tmp_path / "s.sqlite", create=True) as store:
+        run_study(study_of(tmp_path), store, Here())
+        store.connection.execute("drop table folder")  # as in stores made before it
+    before = (tmp_path / "s.sqlite").read_bytes()
+    with Store(tmp_path / "s.sqlite") as store:
+        assert store.folder("x") == ""
+        assert len(list(store.rows())) == 2
+        with pytest.raises(InstanceError, match=r"s\.sqlite: cannot be written"):
+            store.begin("y", "", 1, tmp_path)
+    assert (tmp_path / "s.sqlite").read_bytes() == before
+    assert {path.name for path in tmp_path.iterdir()} == {"s.sqlite", "study.toml"}
+
+
+def test_an_empty_file_may_become_a_store(tmp_path: Path) -> None:
+    """It is what is left of a study that was killed before it had begun."""
+    file = tmp_path / "s.sqlite"
+    file.touch()
+    with pytest.raises(InstanceError, match=r"not a store of studies: it is empty"):
+        Store(file)
+    with Store(file, create=True) as store:
+        assert store.counts() == {}
+
+
+def test_a_damaged_store_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "s.sqlite"
+    with Store(file, create=True) as store:
+        run_study(study_of(tmp_path), store, Here())
+    head = file.read_bytes()[:4096]
+    file.write_bytes(head + b"\xff" * (file.stat().st_size - len(head)))
+    with Store(file) as store, pytest.raises(InstanceError, match=r"s\.sqlite: the store is damaged: "):
+        list(store.rows())
+
+
+def test_a_full_disk_is_named(tmp_path: Path) -> None:
+    study = study_of(tmp_path, seeds=200)
+    with Store(tmp_path / "s.sqlite", create=True) as store:
+        store.connection.execute("pragma max_page_count = 20")
+        with pytest.raises(InstanceError, match=r"s\.sqlite: cannot be written: database or disk is full"):
+            run_study(study, store, Here())
+
+
+def test_an_export_does_not_replace_its_store(tmp_path: Path) -> None:
+    with Store(tmp_path / "s.csv", create=True) as store:
+        run_study(study_of(tmp_path), store, Here())
+        with pytest.raises(InstanceError, match=r"is the store itself"):
+            export(store, tmp_path / ".." / tmp_path.name / "s.csv")
+        assert store.counts() == {"done": 2}
+
+
 def test_exports(tmp_path: Path) -> None:
     study = study_of(tmp_path, "['gah','ot']", 3)
     tables = []
