@@ -118,7 +118,8 @@ def _head(store: Store, rows: Sequence[dict[str, Any]]) -> str:
 def _what(store: Store, rows: Sequence[dict[str, Any]]) -> str:
     lines = []
     for name, _, total, begun in store.studies():
-        own = [row for row in rows if row["study"] == name]
+        asked = store.asked(name)
+        own = [row for row in rows if row["study"] == name or row["key"] in asked]
         answered = sum(row["status"] == DONE for row in own)
         lines.append((name, total, len(own), answered, Raw(escape(begun))))
     text = "<h2>What was run</h2>" + table(("study", "asked for", "runs kept", "with an answer", "last begun"), lines)

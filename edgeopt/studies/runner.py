@@ -134,7 +134,9 @@ def _left(
             identity = _identity(store, task)
         except EdgeoptError as error:
             unknown = Identity(canonical(task.source), canonical(task.source), "", "", None)
-            if store.status(task.key(unknown.digest)) is None or retry:
+            key = task.key(unknown.digest)
+            store.ask(study.name, key)
+            if store.status(key) is None or retry:
                 store.add(study.name, task, unknown, {"status": FAILED, "message": str(error)}, environment)
                 progress.done += 1
                 progress.failed += 1
@@ -142,6 +144,7 @@ def _left(
                 progress.kept += 1
             continue
         key = task.key(identity.digest)
+        store.ask(study.name, key)
         status = store.status(key)
         known = status in (DONE, REFUSED) or (status is not None and not retry)
         if known or key in seen:

@@ -31,6 +31,7 @@ _SCHEMA = (
     "create table if not exists source (spec text primary key, digest, name, problem, sense, size)",
     "create table if not exists study (name text primary key, text, total, begun)",
     "create table if not exists folder (study text primary key, path)",
+    "create table if not exists asked (study text, key text, primary key (study, key)) without rowid",
     "create table if not exists environment (id integer primary key, content text unique)",
     "create index if not exists run_order on run (kind, problem, instance, solver)",
 )
@@ -130,7 +131,7 @@ class Store:
             )
             raise InstanceError(f"{self.path}: {cause}: {error}") from error
 
-    def _ask(self, text: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    def _do(self, text: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Do a statement; what it found."""
         with self._named():
             return self.connection.execute(text, values).fetchall()
@@ -161,42 +162,52 @@ class Store:
 
     def begin(self, name: str, text: str, total: int, folder: Path) -> None:
         """Note a study, and where its files are named from; the same one may be noted again."""
-        self._ask("insert or replace into study values (?, ?, ?, ?)", (name, text, total, _now()))
+        self._do("insert or replace into study values (?, ?, ?, ?)", (name, text, total, _now()))
         # Seen from the store, so that both can be moved together.
         path = os.path.relpath(folder.resolve(), self.path.resolve().parent)
-        self._ask("insert or replace into folder values (?, ?)", (name, path))
+        self._do("insert or replace into folder values (?, ?)", (name, path))
 
     def folder(self, study: str) -> str:
         """Where a study's files are named from; the working directory for stores that were made before it was kept."""
         if not self._has("folder"):
             return ""
-        rows = self._ask("select path from folder where study = ?", (study,))
+        rows = self._do("select path from folder where study = ?", (study,))
         return str(self.path.resolve().parent / rows[0][0]) if rows else ""
 
     def _has(self, table: str) -> bool:
         """Whether there is a table that stores had not from the beginning; one that is only read gets none."""
-        return bool(self._ask("select 1 from sqlite_master where name = ?", (table,)))
+        return bool(self._do("select 1 from sqlite_master where name = ?", (table,)))
 
     def environment(self, content: Mapping[str, Any]) -> int:
         """Number of the set of versions that runs are made with."""
         text = json.dumps(content, sort_keys=True)
-        self._ask("insert or ignore into environment (content) values (?)", (text,))
-        found: int = self._ask("select id from environment where content = ?", (text,))[0][0]
+        self._do("insert or ignore into environment (content) values (?)", (text,))
+        found: int = self._do("select id from environment where content = ?", (text,))[0][0]
         return found
 
     def identity(self, spec: str) -> Identity | None:
         """What a source is known to be."""
-        rows = self._ask("select digest, name, problem, sense, size from source where spec = ?", (spec,))
+        rows = self._do("select digest, name, problem, sense, size from source where spec = ?", (spec,))
         return Identity(*rows[0]) if rows else None
 
     def learn(self, spec: str, identity: Identity) -> None:
         """Remember what a source is."""
         fields = (identity.digest, identity.name, identity.problem, identity.sense, identity.size)
-        self._ask("insert or replace into source values (?, ?, ?, ?, ?, ?)", (spec, *fields))
+        self._do("insert or replace into source values (?, ?, ?, ?, ?, ?)", (spec, *fields))
+
+    def ask(self, study: str, key: str) -> None:
+        """Note that a study asks for a run, whoever made or makes it."""
+        self._do("insert or ignore into asked values (?, ?)", (study, key))
+
+    def asked(self, study: str) -> set[str]:
+        """Keys of the runs that a study asked for; none in stores that were made before this was kept."""
+        if not self._has("asked"):
+            return set()
+        return {key for (key,) in self._do("select key from asked where study = ?", (study,))}
 
     def status(self, key: str) -> str | None:
         """How the run of a key ended; None where there is none."""
-        rows = self._ask("select status from run where key = ?", (key,))
+        rows = self._do("select status from run where key = ?", (key,))
         return str(rows[0][0]) if rows else None
 
     def add(self, study: str, task: Task, identity: Identity, found: Mapping[str, Any], environment: int) -> None:
@@ -210,7 +221,7 @@ class Store:
             **found, "metrics": json.dumps(found.get("metrics", {}), sort_keys=True),
         }  # fmt: skip
         marks = ", ".join("?" * len(COLUMNS))
-        self._ask(
+        self._do(
             f"insert or replace into run ({', '.join(COLUMNS)}) values ({marks})",
             [values.get(name) for name in COLUMNS],
         )
@@ -220,21 +231,21 @@ class Store:
         where = [f"{name} = ?" for name, value in (("study", study), ("kind", kind)) if value is not None]
         text = f"select {', '.join(COLUMNS)} from run {'where ' + ' and '.join(where) if where else ''}"
         text += " order by kind, problem, instance, digest, solver, options, seed, key"
-        for row in self._ask(text, [v for v in (study, kind) if v is not None]):
+        for row in self._do(text, [v for v in (study, kind) if v is not None]):
             yield dict(zip(COLUMNS, row, strict=True))
 
     def counts(self) -> dict[str, int]:
         """Number of runs by how they ended."""
-        return dict(self._ask("select status, count(*) from run group by status order by status"))
+        return dict(self._do("select status, count(*) from run group by status order by status"))
 
     def studies(self) -> list[tuple[str, str, int, str]]:
         """Name, text, number of tasks and last begin of each study."""
-        found = self._ask("select name, text, total, begun from study order by name")
+        found = self._do("select name, text, total, begun from study order by name")
         return [(name, text, total, begun) for name, text, total, begun in found]
 
     def environments(self) -> dict[int, dict[str, Any]]:
         """The sets of versions that runs were made with."""
-        found = self._ask("select id, content from environment order by id")
+        found = self._do("select id, content from environment order by id")
         return {number: json.loads(content) for number, content in found}
 
 

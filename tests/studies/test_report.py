@@ -174,6 +174,22 @@ def test_an_empty_store_has_a_page(tmp_path: Path) -> None:
         assert "0 runs" in report(store)
 
 
+def test_a_study_counts_the_runs_that_another_one_made(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    text = (
+        "seeds = {}\n[[instances]]\ngenerate = 'batching'\nset = {{nodes = 1, requests = 4}}\n[[solvers]]\nname = 'gah'"
+    )
+    with Store(tmp_path / "s.sqlite", create=True) as kept:
+        for name, seeds in (("one", 2), ("two", 3)):
+            (tmp_path / "s.toml").write_text(f"name = '{name}'\n{text.format(seeds)}")
+            run_study(read_study(tmp_path / "s.toml"), kept, Here())
+        page = report(kept, worst=0)
+        assert '<td class="text">one</td><td>2</td><td>2</td><td>2</td>' in page
+        assert '<td class="text">two</td><td>3</td><td>3</td><td>3</td>' in page
+        kept.connection.execute("drop table asked")  # as in stores made before it
+        assert '<td class="text">one</td><td>2</td><td>2</td><td>2</td>' in report(kept, worst=0)
+
+
 def test_an_instance_that_changed_since_its_run_is_not_certified(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
