@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable
@@ -44,8 +45,13 @@ class Outcome:
                 raise typer.Exit(code)
 
 
+def _discard_output() -> None:
+    """Python flushes stdout once more at its end; let that go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def guarded(verb: Callable[P, None]) -> Callable[P, None]:
-    """The verb with errors as one line and exit code 2, and a closed pipe or Ctrl-C as quiet ends."""
+    """The verb with errors, a full disk too, as one line and exit code 2, and a closed pipe or Ctrl-C as quiet ends."""
 
     @wraps(verb)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -56,9 +62,14 @@ def guarded(verb: Callable[P, None]) -> Callable[P, None]:
             complain(error)
             raise typer.Exit(BAD_INPUT) from None
         except BrokenPipeError:
-            # Python flushes stdout once more at its end; let that go nowhere.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _discard_output()
             raise typer.Exit(BROKEN_PIPE) from None
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            complain(f"cannot write: {error.strerror}")
+            _discard_output()
+            raise typer.Exit(BAD_INPUT) from None
         except KeyboardInterrupt:
             complain("interrupted")
             raise typer.Exit(INTERRUPTED) from None

@@ -14,6 +14,8 @@ from edgeopt.cli.guard import INTERRUPTED, guarded
 if TYPE_CHECKING:
     from edgeopt.studies.runner import Progress
 
+WITHOUT_ANSWER = 1
+"""Exit code of a study with runs that failed, died or overran."""
 EVERY_S = 2.0
 """Time between two lines of progress (s)."""
 
@@ -39,7 +41,10 @@ def run(
     ] = None,
     retry: Annotated[bool, typer.Option("--retry", help="Do runs again that ended without an answer.")] = False,
 ) -> None:
-    """Do what is left of a study; Ctrl-C or a crash loses nothing that was finished."""
+    """Do what is left of a study; Ctrl-C or a crash loses nothing that was finished.
+
+    The exit code is 1 if some run has no answer.
+    """
     from edgeopt.studies.cluster import DaskPool
     from edgeopt.studies.environment import versions
     from edgeopt.studies.local import LocalPool
@@ -59,6 +64,8 @@ def run(
             typer.echo(f"{path}: stopped; run it again to go on", err=True)
             raise typer.Exit(INTERRUPTED) from None
         typer.echo(f"{path}: {progress.line()}")
+    if progress.failed:
+        raise typer.Exit(WITHOUT_ANSWER)
 
 
 class _Printer:

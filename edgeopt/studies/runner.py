@@ -31,7 +31,7 @@ class Progress:
     Attributes
     ----------
     total, kept, done, failed : int
-        Tasks; those that the store had already; those finished now, and how many of these without an answer.
+        Tasks; those that the store had already; those finished now; how many of both are without an answer.
     seconds : float
         Since the beginning (s).
     """
@@ -139,9 +139,9 @@ def _left(
             if store.status(key) is None or retry:
                 store.add(study.name, task, unknown, {"status": FAILED, "message": str(error)}, environment)
                 progress.done += 1
-                progress.failed += 1
             else:
                 progress.kept += 1
+            progress.failed += 1
             continue
         key = task.key(identity.digest)
         store.ask(study.name, key)
@@ -149,6 +149,7 @@ def _left(
         known = status in (DONE, REFUSED) or (status is not None and not retry)
         if known or key in seen:
             progress.kept += 1
+            progress.failed += key not in seen and status not in (DONE, REFUSED)
             continue
         seen.add(key)
         yield task, identity

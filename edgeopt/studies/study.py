@@ -21,6 +21,10 @@ Varied = Annotated[
     dict[str, list[Any]], Meta(description="option to the values that it takes; several options are crossed")
 ]
 Fixed = Annotated[dict[str, Any], Meta(description="option to its value")]
+MOST_SEEDS = 1_000_000
+"""As many seeds may be asked for by their number; more is a slip, and its tasks could not even be counted."""
+LARGEST_SEED = 2**63 - 1
+"""The store takes no larger numbers."""
 
 
 class InstanceFields(msgspec.Struct, forbid_unknown_fields=True):
@@ -78,12 +82,12 @@ class Study:
         self.text = text
         self.content = content
         self.folder = folder
+        _check(content)
         self.seeds = list(range(1, content.seeds + 1)) if isinstance(content.seeds, int) else content.seeds
         limit = content.time_limit_s
         self.kill_after_s = content.kill_after_s
         if self.kill_after_s is None and limit is not None:
             self.kill_after_s = 2 * limit + 30
-        _check(content, self.seeds)
 
     def tasks(self) -> Iterator[Task]:
         """All tasks in a fixed order; those of one instance follow one another."""
@@ -113,7 +117,10 @@ class Study:
 
     def _sources(self, group: InstanceFields) -> Iterator[dict[str, Any]]:
         for pattern in group.files:
-            found = sorted(self.folder.glob(pattern)) if not Path(pattern).is_absolute() else [Path(pattern)]
+            try:
+                found = sorted(self.folder.glob(pattern)) if not Path(pattern).is_absolute() else [Path(pattern)]
+            except (ValueError, IndexError, OSError) as error:  # what Python raises for '', '**x' and '.'
+                raise InstanceError(f"{self.name}: instances.files = {pattern!r}: no pattern of files") from error
             if not found:
                 raise InstanceError(f"{self.name}: instances.files = {pattern!r}: no such file in {self.folder}")
             for path in found:
@@ -150,23 +157,29 @@ def read_study(path: Path) -> Study:
         content = msgspec.convert(tomllib.loads(text), StudyFile)
     except OSError as error:
         raise InstanceError(f"{path}: cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InstanceError(f"{path}: not TOML: {error}") from error
     except msgspec.ValidationError as error:
         raise InstanceError(f"{path}: {error}") from error
+    except (ValueError, RecursionError) as error:  # also numbers and nesting beyond what Python reads
+        raise InstanceError(f"{path}: not TOML: {error}") from error
     try:
         return Study(content, text, path.parent)
     except InstanceError as error:
         raise InstanceError(f"{path}: {error}") from error
 
 
-def _check(content: StudyFile, seeds: Sequence[int]) -> None:
+def _check(content: StudyFile) -> None:
     def require(good: bool, text: str) -> None:
         if not good:
             raise InstanceError(text)
 
     require(bool(content.name), "name = '': must not be empty")
-    require(bool(seeds) and min(seeds) >= 0, f"seeds = {content.seeds}: must be one or more from 0 up")
+    if isinstance(content.seeds, int):
+        require(1 <= content.seeds <= MOST_SEEDS, f"seeds = {content.seeds}: must be one or more, at most {MOST_SEEDS}")
+    else:
+        good = bool(content.seeds) and min(content.seeds) >= 0 and max(content.seeds) <= LARGEST_SEED
+        require(good, f"seeds = {content.seeds}: must be one or more from 0 to {LARGEST_SEED}")
+    good = all(abs(seed) <= LARGEST_SEED for seed in content.solver_seeds)
+    require(good, f"solver_seeds = {content.solver_seeds}: must be at most {LARGEST_SEED}")
     for field in ("time_limit_s", "kill_after_s"):
         value = getattr(content, field)
         require(value is None or value > 0, f"{field} = {value} (s): must be > 0")
@@ -187,6 +200,11 @@ def _check(content: StudyFile, seeds: Sequence[int]) -> None:
             require(not twice, f"{kind}[{place}]: {', '.join(twice)} is in 'set' and in 'vary'")
             empty = sorted(name for name, values in one.vary.items() if not values)
             require(not empty, f"{kind}[{place}].vary: {', '.join(empty)} has no values")
+            for name, value in (*one.set.items(), *((n, v) for n, values in one.vary.items() for v in values)):
+                require(name != "seed", f"{kind}[{place}]: seed is no option; it is one of 'seeds' or 'solver_seeds'")
+                require(_plain(value), f"{kind}[{place}]: {name} = {value}: no option is a date or time")
+                good = kind != "simulations" or name != "trace" or isinstance(value, str)
+                require(good, f"{kind}[{place}]: trace = {value!r}: must be the path of a CSV file")
     if content.simulations:
         from edgeopt.simulation import policy_names
 
@@ -194,6 +212,15 @@ def _check(content: StudyFile, seeds: Sequence[int]) -> None:
             for policy in group_.policies:
                 known = ", ".join(policy_names())
                 require(policy in policy_names(), f"simulations[{place}].policies: no {policy!r}; there are: {known}")
+
+
+def _plain(value: Any) -> bool:
+    """Whether a value of TOML is one of JSON, in which runs are kept."""
+    try:
+        canonical(value)
+    except TypeError:
+        return False
+    return True
 
 
 def canonical(content: Any) -> str:

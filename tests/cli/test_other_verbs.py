@@ -154,6 +154,18 @@ def test_a_closed_pipe_is_no_error() -> None:
 
 
 @pytest.mark.child
+def test_a_full_disk_behind_the_output_is_one_line() -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("needs /dev/full")
+    with open("/dev/full", "w") as full:
+        ran = subprocess.run(
+            [sys.executable, "-m", "edgeopt.cli", "schema", "batching"], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert ran.returncode == 2
+    assert ran.stderr == "error: cannot write: No space left on device\n"
+
+
+@pytest.mark.child
 def test_errors_are_one_line_without_traceback(tmp_path: Path) -> None:
     ran = subprocess.run(
         [sys.executable, "-m", "edgeopt.cli", "solve", str(tmp_path / "no.json")], capture_output=True, text=True

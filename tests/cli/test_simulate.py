@@ -117,6 +117,21 @@ def test_a_limit_of_certificates_must_be_positive(run: Any, tmp_path: Path, limi
 
 
 @pytest.mark.child
+def test_a_study_with_failed_runs_says_so_in_its_exit_code(run: Any, tmp_path: Path) -> None:
+    study = tmp_path / "s.toml"
+    study.write_text(
+        "name = 's'\n[[instances]]\ngenerate = 'batching'\nset = {nodes = 2}\nvary = {requests = [4, -4]}\n"
+        "[[solvers]]\nname = 'gah'\n[[solvers]]\nname = 'ot'\n"  # which refuses two nodes; that is an answer
+    )
+    for kept in ("", " (4 kept)"):
+        ran = run("study", "run", study)
+        assert ran.code == 1
+        assert f"4 of 4 runs{kept}, 2 without an answer" in ran.out
+    study.write_text(study.read_text().replace(", -4", ""))
+    assert run("study", "run", study).code == 0
+
+
+@pytest.mark.child
 def test_run_show_export_report(run: Any, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     study = tmp_path / "s.toml"

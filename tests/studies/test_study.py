@@ -88,6 +88,26 @@ def test_tasks_are_the_cross_product(tmp_path: Path) -> None:
         ("name = 'x'\nseeds = 0\n[[simulations]]\npolicies = ['gah']", "seeds = 0: must be one or more"),
         ("name = 'x'\ntime_limit_s = -1\n[[simulations]]\npolicies = ['gah']", "time_limit_s = -1.0"),
         ("name = 'x'\n[[simulations]]\npolicies = ['gah']\nvary = {rate = []}", "rate has no values"),
+        ("name = 'x'\nseeds = 99999999999999\n[[simulations]]\npolicies = ['gah']", "seeds = 99999999999999: must be"),
+        (f"name = 'x'\nseeds = [{10**20}]\n[[simulations]]\npolicies = ['gah']", r"seeds = \[10+\]: must be"),
+        (
+            f"name = 'x'\nsolver_seeds = [{10**20}]\n[[simulations]]\npolicies = ['gah']",
+            r"solver_seeds = \[10+\]: must",
+        ),
+        (f"name = 'x'\nseeds = {'1' * 5000}\n[[simulations]]\npolicies = ['gah']", "not TOML: .* digits"),
+        (
+            "name = 'x'\n[[instances]]\ngenerate = 'batching'\nset = {requests = 2024-01-01}\n"
+            "[[solvers]]\nname = 'gah'",
+            r"instances\[0\]: requests = 2024-01-01: no option is a date",
+        ),
+        (
+            "name = 'x'\n[[instances]]\ngenerate = 'batching'\n"
+            "[[solvers]]\nname = 'gah'\nvary = {order = [[12:00:00]]}",
+            r"solvers\[0\]: order = .*: no option is a date",
+        ),
+        ("name = 'x'\n[[simulations]]\npolicies = ['gah']\nset = {seed = 5}", "seed is no option"),
+        ("name = 'x'\n[[simulations]]\npolicies = ['gah']\nset = {trace = 5}", "trace = 5: must be the path"),
+        ("name = 'x'\n[[simulations]]\npolicies = ['gah']\nvary = {trace = ['a', 5]}", "trace = 5: must be the path"),
     ],
 )
 def test_bad_studies_are_refused_by_name(tmp_path: Path, text: str, error: str) -> None:
@@ -106,6 +126,19 @@ def test_unknown_solvers_and_missing_files_are_refused(tmp_path: Path) -> None:
         list(read_study(path).tasks())
     with pytest.raises(InstanceError, match="cannot be read"):
         read_study(tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize("pattern", ["", "**x", "."])
+def test_patterns_that_are_none_are_refused(tmp_path: Path, pattern: str) -> None:
+    path = written(tmp_path, f"name = 'x'\n[[instances]]\nfiles = ['{pattern}']\n[[solvers]]\nname = 'gah'")
+    with pytest.raises(InstanceError, match=r"instances.files = '.*': no pattern of files"):
+        list(read_study(path).tasks())
+
+
+def test_a_trace_that_no_file_can_be_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path, 'name = "x"\n[[simulations]]\npolicies = ["gah"]\nset = {trace = "a\\u0000"}')
+    with pytest.raises(InstanceError, match="cannot be read: embedded null byte"):
+        list(read_study(path).tasks())
 
 
 def test_whatever_goes_wrong_in_a_run_is_an_entry() -> None:
