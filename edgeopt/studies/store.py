@@ -100,7 +100,8 @@ class Store:
         try:
             self._check(empty=False)
         except sqlite3.OperationalError as error:
-            log = self.path.with_name(self.path.name + "-wal")
+            file = self.path.resolve()
+            log = file.with_name(file.name + "-wal")
             if not error.sqlite_errorname.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN")) or log.exists():
                 raise
             # No log can be made here, so nobody writes either.
