@@ -183,6 +183,88 @@ def test_coordinated_edits_are_refuted() -> None:
             sealed(s, c, p, **NAMED)  # type: ignore[arg-type]
 
 
+def stated_by_hand() -> tuple[dict[str, Any], dict[str, Any]]:
+    """A program of one task on one node, two steps of 5 ticks one after the other, and a proof without prices."""
+    steps = [{"options": [[0, 5, 10**6, 5, 10**6]], "weight": 1, "context": None} for _ in range(2)]
+    mode = {"steps": steps, "edges": [[None, 0, 1], [0, 1, 1], [1, None, 1]]}
+    task = {"release": 0, "origin": 0, "due": None, "device": 0, "modes": [mode]}
+    program = {
+        "objective": "reward", "aggregation": "product", "right_factor": 1, "tick_factor": 1, "floor": 0,
+        "slots": [1], "channel": [[-1]], "frame": [[10]], "overhead": [[0]], "byte": [[0]], "tasks": [task],
+    }  # fmt: skip
+    proof = {
+        "kind": "prices", "bits": 0, "begin": 0, "slot": 1, "prices": [[]], "floor": 0, "cell": 1, "cells": 0,
+        "levels": [], "dropped": [], "places": 0, "claims": [],
+    }  # fmt: skip
+    return program, proof
+
+
+def assigned(content: Any, path: tuple[Any, ...], value: Any) -> None:
+    """Put a value into a place of nested lists and objects."""
+    for name in path[:-1]:
+        content = content[name]
+    content[path[-1]] = value
+
+
+TASK: tuple[Any, ...] = ("tasks", 0)
+MODE = (*TASK, "modes", 0)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [("right_factor",), ("tick_factor",), ("floor",), ("slots", 0), ("frame", 0, 0), ("overhead", 0, 0), ("byte", 0, 0),
+     (*TASK, "release"), (*TASK, "due"), (*MODE, "steps", 0, "options", 0, 1), (*MODE, "steps", 0, "weight"),
+     (*MODE, "edges", 0, 2)],
+)  # fmt: skip
+def test_a_program_of_numbers_that_pass_for_infinite_is_refused(path: tuple[Any, ...]) -> None:
+    """Nothing that is read can pass for infinite, and so for impossible: that is how no solution is proved."""
+    program, proof = stated_by_hand()
+    assigned(program, path, 10**70)
+    field = [name for name in path if isinstance(name, str)][-1].replace("edges", "bytes")
+    with pytest.raises(Unreadable, match=f"{field}.*(must be from|holds a number above)"):
+        replay(program, None, proof)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("begin", 10**70), ("slot", 10**70), ("prices", [[10**70]]), ("cell", 10**70), ("places", 10**70),
+     ("levels", [-(10**70)]), ("claims", [-(10**70)]), ("claims", [10**70])],
+)  # fmt: skip
+def test_prices_that_pass_for_infinite_are_refused(name: str, value: Any) -> None:
+    program, proof = stated_by_hand()
+    with pytest.raises(Unreadable, match=f"proof.{name}"):
+        replay(program, None, {**proof, name: value})
+
+
+@pytest.mark.parametrize("objective", ["reward", "latency", "on-time"])
+def test_the_largest_numbers_prove_no_task_impossible(objective: str) -> None:
+    """All at its largest is far from infinite: a task that can be done is not proved impossible in any way."""
+    most = 2**62
+    program, proof = stated_by_hand()
+    task = program["tasks"][0]
+    task["release"] = most
+    steps = [{"options": [[1, most, 1, most, 1]], "weight": most, "context": None} for _ in range(2)]
+    task["modes"] = [{"steps": steps, "edges": [[None, 0, most], [None, 1, most], [0, None, most], [1, None, most]]}]
+    program |= {
+        "objective": objective, "right_factor": most, "tick_factor": most, "slots": [1, 1, 1],
+        "channel": [[-1, 2], [2, -1]], "frame": [[1, 1]] * 2, "overhead": [[most] * 2] * 2, "byte": [[most] * 2] * 2,
+    }  # fmt: skip
+    dear = {**proof, "bits": 64, "slot": most, "prices": [[most] * 9] * 3, "cell": most}
+    for ways in ({"cells": 0}, {"cells": 3}, {"cells": 3, "places": 1}, {"cells": 3, "levels": [-5]}):
+        found = replay(program, None, {**dear, **ways})
+        assert found.bound is not None
+
+
+def test_a_node_without_a_link_to_itself_is_refused() -> None:
+    """What is on a node is there, so a schedule needs no such link, and the bound must not need one either."""
+    program, proof = stated_by_hand()
+    solution = [{"mode": 0, "node": [0, 0], "start": [0, 5], "transfer": [None] * 3}]
+    assert replay(program, solution, proof).value == replay(program, solution, proof).bound == 10**6 - 10
+    program["channel"] = [[-3]]
+    with pytest.raises(Unreadable, match="from a node to itself"):
+        replay(program, None, proof)
+
+
 def test_a_claim_of_more_is_refuted(tmp_path: Any) -> None:
     from edgeopt.certify.verify import certificate as verifier
 

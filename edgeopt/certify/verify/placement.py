@@ -4,7 +4,7 @@ A task is done in one of its modes. A mode has steps and edges; an edge goes fro
 a step or back to the device (null). Each step runs on one of its options, a node with a number of ticks and a
 correctness in millionths; where the step has a context, an edge into it, and that edge's step is on the same node, it
 takes the second pair of numbers. Between different nodes an edge is a transfer of ``ceil((frames overhead + bytes
-byte) / 2^30)`` ticks on the resource ``channel[a][b]`` (-1: on none; -3: there is no link).
+byte) / 2^30)`` ticks on the resource ``channel[a][b]`` (-1: on none; -3: there is no link). No number is above 2^62.
 
 A schedule is a solution iff nothing begins before the task's release or before what it needs has ended, no resource has
 more at once than its slots, every task ends by its ``due`` (unless the objective counts who does), and the correctness
@@ -20,12 +20,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from .reading import Refuted, Unreadable, fields, items, whole, wholes
+from .reading import Refuted, Unreadable, between, fields, items, whole, wholes
 
 UNITS = 10**6
 FINE_BITS = 30
 NO_LINK = -3
 MOST = 2**62
+"""No number of a program or of its prices is larger; what the compiled form holds is less."""
 
 
 @dataclass(frozen=True)
@@ -109,15 +110,16 @@ def read_program(content: Any) -> Program:
     if objective not in ("reward", "latency", "on-time") or aggregation not in ("product", "mean"):
         raise Unreadable("program.objective must be reward, latency or on-time, aggregation product or mean")
     for name, number in (("right_factor", right), ("tick_factor", tick), ("floor", floor)):
-        if whole(number, f"program.{name}") < 0:
-            raise Unreadable(f"program.{name} must not be negative")
-    wholes(slots, "program.slots", least=1)
+        between(number, f"program.{name}", 0, MOST)
+    wholes(slots, "program.slots", least=1, most=MOST)
     count = len(items(tables[0], "program.channel"))
     for name, table, least in zip(("channel", "frame", "overhead", "byte"), tables, (NO_LINK, 1, 0, 0), strict=True):
         for row in items(table, f"program.{name}", count):
-            wholes(row, f"a row of program.{name}", count, least=least)
+            wholes(row, f"a row of program.{name}", count, least=least, most=MOST)
     if count > len(slots) or any(at >= len(slots) or at in range(count) for row in tables[0] for at in row):
         raise Unreadable("program.channel names a resource that does not exist, or a node")
+    if any(tables[0][node][node] != -1 for node in range(count)):
+        raise Unreadable("program.channel must be -1 from a node to itself: what is there is not sent")
     found = [_task(task, f"program.tasks[{i}]", count) for i, task in enumerate(items(tasks, "program.tasks"))]
     channel, frame, overhead, byte = tables
     return Program(objective, aggregation, right, tick, floor, slots, channel, frame, overhead, byte, found)
@@ -125,10 +127,10 @@ def read_program(content: Any) -> Program:
 
 def _task(content: Any, where: str, nodes: int) -> Task:
     release, origin, due, device, modes = fields(content, where, "release", "origin", "due", "device", "modes")
-    if not 0 <= whole(origin, f"{where}.origin") <= whole(release, f"{where}.release"):
+    if not 0 <= whole(origin, f"{where}.origin") <= between(release, f"{where}.release", 0, MOST):
         raise Unreadable(f"{where}.origin must be from 0 to release")
     if due is not None:
-        whole(due, f"{where}.due")
+        between(due, f"{where}.due", -MOST, MOST)
     if not 0 <= whole(device, f"{where}.device") < nodes:
         raise Unreadable(f"{where}.device is no node")
     found = [_mode(mode, f"{where}.modes[{m}]", nodes) for m, mode in enumerate(items(modes, f"{where}.modes"))]
@@ -145,12 +147,13 @@ def _mode(content: Any, where: str, nodes: int) -> Mode:
         rows, weight, context = fields(step, at, "options", "weight", "context")
         own = []
         for row in items(rows, f"{at}.options"):
-            node, *numbers = wholes(row, f"{at}.options", 5, least=0)
+            node, *numbers = wholes(row, f"{at}.options", 5, least=0, most=MOST)
             if node >= nodes or max(numbers[1], numbers[3]) > UNITS:
                 raise Unreadable(f"{at}.options names no node, or a correctness above a million")
             own.append(Option(node, (numbers[0], numbers[2]), (numbers[1], numbers[3])))
-        if not own or whole(weight, at) < 1:
-            raise Unreadable(f"{at} must have an option, and a weight of at least 1")
+        if not own:
+            raise Unreadable(f"{at} must have an option")
+        between(weight, f"{at}.weight", 1, MOST)
         options.append(own)
         weights.append(weight)
         contexts.append(context)
@@ -160,8 +163,9 @@ def _mode(content: Any, where: str, nodes: int) -> Mode:
         for end in (source, target):
             if end is not None and not 0 <= whole(end, f"{where}.edges[{e}]") < len(options):
                 raise Unreadable(f"{where}.edges[{e}] names no step")
-        if (source is None and target is None) or whole(size, f"{where}.edges[{e}]") < 0:
-            raise Unreadable(f"{where}.edges[{e}] must have a step at one end, and bytes")
+        if source is None and target is None:
+            raise Unreadable(f"{where}.edges[{e}] must have a step at one end")
+        between(size, f"{where}.edges[{e}]: bytes", 0, MOST)
         read.append((source, target, size))
     for k, context in enumerate(contexts):
         if context is not None:

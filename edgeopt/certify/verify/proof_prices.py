@@ -35,15 +35,21 @@ from math import prod
 from operator import add
 from typing import Any, NamedTuple
 
-from .placement import NO_LINK, UNITS, Mode, Option, Program, Task, correctness, read_program, value_of
-from .reading import Refuted, Replay, Unreadable, fields, items, whole, wholes
+from .placement import MOST, NO_LINK, UNITS, Mode, Option, Program, Task, correctness, read_program, value_of
+from .reading import Refuted, Replay, between, fields, items, whole, wholes
 
 LOG_BITS = 20
 LEAST_LOG = -(64 << LOG_BITS)
 """What stands for the logarithm of 0: more than that of anything smaller than ``e^-64``."""
 MOST_BITS = 64
 MOST_CELLS = 1 << 16
-FAR = 1 << 200
+FAR = 1 << 400
+"""Infinity: more than twice all that can come of numbers up to ``MOST = 2^62`` in a file of at most 2^30 bytes.
+
+A transfer takes at most 2^96 ticks, so a task, whose steps are fewer than 2^30, ends before 2^127, or before 2^80 in
+the last cell. Times ``tick_factor`` and in units of ``2^-64`` that is less than 2^254. Correctness is worth less than
+2^147, on a chord less than 2^204; an operation pays less than 2^159, all of a task less than 2^189.
+"""
 _DIGITS = Context(prec=40)
 
 
@@ -86,11 +92,10 @@ class Prices:
             content, "proof", *names
         )
         for name, number, least, most in (
-            ("bits", bits, 0, MOST_BITS), ("begin", begin, 0, FAR), ("slot", slot, 1, FAR), ("floor", floor, 0, FAR),
-            ("cell", cell, 1, FAR), ("cells", cells, 0, MOST_CELLS), ("places", places, 0, FAR),
+            ("bits", bits, 0, MOST_BITS), ("begin", begin, 0, MOST), ("slot", slot, 1, MOST), ("floor", floor, 0, MOST),
+            ("cell", cell, 1, MOST), ("cells", cells, 0, MOST_CELLS), ("places", places, 0, MOST),
         ):  # fmt: skip
-            if not least <= whole(number, f"proof.{name}") <= most:
-                raise Unreadable(f"proof.{name} must be from {least} to {most}")
+            between(number, f"proof.{name}", least, most)
         if floor and program.objective != "latency":
             raise Refuted("proof.floor: only the objective latency has a floor")
         self.program = program
@@ -101,13 +106,14 @@ class Prices:
         self.cell: int = cell
         self.cells: int = cells
         self.rows: list[list[int]] = [
-            wholes(row, "a row of proof.prices", least=0) for row in items(prices, "proof.prices", len(program.slots))
+            wholes(row, "a row of proof.prices", least=0, most=MOST)
+            for row in items(prices, "proof.prices", len(program.slots))
         ]
         self.count = max((len(row) for row in self.rows), default=0)
         self.paid: list[list[int]] = [list(accumulate((price * slot for price in row), initial=0)) for row in self.rows]
-        self.levels = wholes(levels, "proof.levels")
+        self.levels = wholes(levels, "proof.levels", least=-MOST, most=MOST)
         self.places: int = places
-        self.claims = wholes(claims, "proof.claims", len(program.tasks) if claims else None)
+        self.claims = wholes(claims, "proof.claims", len(program.tasks) if claims else None, -MOST, MOST)
         self.kept: dict[tuple[int, int], list[bool]] = {}
         for i, m, own in _triples(dropped):
             if not (0 <= i < len(program.tasks) and 0 <= m < len(program.tasks[i].modes)):

@@ -101,11 +101,23 @@ def items(content: Any, where: str, length: int | None = None) -> list[Any]:
     return content
 
 
-def wholes(content: Any, where: str, length: int | None = None, least: int | None = None) -> list[int]:
-    """A list of whole numbers, none below `least`."""
+def between(content: Any, where: str, least: int, most: int) -> int:
+    """A whole number of that range."""
+    found = whole(content, where)
+    if not least <= found <= most:
+        raise Unreadable(f"{where} must be from {least} to {most}")
+    return found
+
+
+def wholes(
+    content: Any, where: str, length: int | None = None, least: int | None = None, most: int | None = None
+) -> list[int]:
+    """A list of whole numbers, none below `least` and none above `most`."""
     found = items(content, where, length)
     if any(type(value) is not int for value in found):
         raise Unreadable(f"{where} must hold whole numbers only")
     if least is not None and found and min(found) < least:
         raise Unreadable(f"{where} holds {min(found)}, less than {least}")
+    if most is not None and found and max(found) > most:
+        raise Unreadable(f"{where} holds a number above {most}")
     return found
