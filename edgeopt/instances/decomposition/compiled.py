@@ -11,7 +11,7 @@
 - The value of the objective ``reward`` is ``sum A correctness - B latency`` with whole ``A`` and ``B`` whose ratio is
   exactly that of the weights; it counts in units of `CompiledDecomposition.reward_unit`.
 
-With ``up=False`` all of it is rounded the other way (see `edgeopt.solvers.decomposition.bounds.raw_bound`).
+With ``up=False`` all of it is rounded the other way (see `edgeopt.solvers.decomposition.priced.raw_bound`).
 """
 
 from __future__ import annotations
@@ -76,6 +76,7 @@ class Arrays(NamedTuple):
     frame: IntArray
     overhead: IntArray
     byte: IntArray
+    rest: IntArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,6 +108,8 @@ class CompiledDecomposition:
         - slots (R,): of the nodes, then 1 for each exclusive channel: the resources.
         - channel, frame, overhead, byte (V, V): the resource of the channel of a link, or `LOCAL`, `FREE`,
           `UNREACHABLE`; most bytes of a frame; times of frame and byte.
+        - rest (1,): what is added to a transfer's time before its part of a tick is cut off (``2^-30`` ticks): one less
+          than a tick to round up, 0 to round down.
     """
 
     kind: str
@@ -136,7 +139,7 @@ class CompiledDecomposition:
             return 0
         frames = -(-size // int(a.frame[source, target]))
         fine = frames * int(a.overhead[source, target]) + size * int(a.byte[source, target])
-        return -(-fine >> FINE_BITS)
+        return (fine + int(a.rest[0])) >> FINE_BITS
 
     def lists(self) -> Lists:
         """The arrays as lists of Python's integers, which code that is no kernel reads faster."""
@@ -173,6 +176,7 @@ class Lists(NamedTuple):
     frame: list[list[int]]
     overhead: list[list[int]]
     byte: list[list[int]]
+    rest: list[int]
 
 
 def compile_decomposition(instance: DecompositionInstance, *, up: bool = True) -> CompiledDecomposition:
@@ -222,6 +226,7 @@ def compile_decomposition(instance: DecompositionInstance, *, up: bool = True) -
             **arrays,
             slots=_array([*(node.slots for node in instance.nodes), *[1] * exclusive]),
             **links,
+            rest=_array([(1 << FINE_BITS) - 1 if up else 0]),
         ),
     )
 

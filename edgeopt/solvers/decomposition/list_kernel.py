@@ -29,7 +29,7 @@ def _transfer_ticks(a: Arrays, edge: Any, source: Any, target: Any) -> Any:
         return 0
     frames = (size + a.frame[source, target] - 1) // a.frame[source, target]
     fine = frames * a.overhead[source, target] + size * a.byte[source, target]
-    return (fine + (1 << FINE_BITS) - 1) >> FINE_BITS
+    return (fine + a.rest[0]) >> FINE_BITS
 
 
 @compiled

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from edgeopt.errors import InstanceError
@@ -101,14 +103,16 @@ def _horizon(compiled: CompiledDecomposition) -> int:
 def raw_bound(instance: DecompositionInstance, control: Control) -> float:
     """A bound by critical paths on the raw fields, in reward, seconds or tasks.
 
-    It is that of the instance compiled with all times rounded down, and correctness up by a millionth a step.
+    It is that of the instance compiled with all times rounded down, and correctness up by a millionth a step. Where some
+    task cannot keep its limit, it is infinite and on the wrong side of everything.
     """
     compiled = compile_decomposition(instance, up=False)
     proof = critical_path(compiled)
-    assert proof.bound is not None
+    sign = -1 if compiled.kind == "latency" else 1
+    if proof.bound is None:
+        return -sign * math.inf
     a = compiled.arrays
     lost = 0
     if compiled.kind == "reward" and compiled.tasks:
         lost = compiled.right_factor * int(np.maximum.reduceat(np.diff(a.step_start), a.mode_start[:-1]).sum())
-    sign = -1 if compiled.kind == "latency" else 1
     return float((proof.bound + sign * lost) * compiled.reward_unit)

@@ -7,16 +7,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
 
 import edgeopt as eo
 from edgeopt.errors import AssumptionError, InstanceError
-from edgeopt.instances.decomposition import DecompositionInstance, Mode, Node, Step, Task
+from edgeopt.instances.decomposition import DecompositionInstance, Link, Mode, Node, Step, Task
 from edgeopt.instances.decomposition.schedule import placed
 from edgeopt.result import Termination
 from edgeopt.solvers.base import Control
 from edgeopt.solvers.decomposition.local_search import local_search
 from edgeopt.solvers.decomposition.pareto import nondominated, pareto_front, totals
 from edgeopt.solvers.decomposition.priced import raw_bound
+from edgeopt.testing.decomposition import decomposition_instances
 
 SMALL: dict[str, Any] = {"tasks": 2, "aps": 1, "devices": 1, "steps": (2, 2), "tick_s": 0.5, "corner": "burst"}
 
@@ -129,6 +131,44 @@ def test_the_raw_bound_holds_for_the_raw_fields() -> None:
         fine = replace(instance, tick_s=1e-4)
         found = eo.solve(fine, "local-search", rounds=100, bound=False)
         assert float(check.reward(fine, found.solution)[0]) <= raw_bound(instance, Control())
+
+
+@given(decomposition_instances(max_tasks=2, max_steps=2))
+@settings(max_examples=60 if settings().max_examples < 1000 else 600)
+def test_the_raw_bound_of_a_coarse_tick_is_no_better_than_the_best_of_a_fine_one(
+    instance: DecompositionInstance,
+) -> None:
+    """What is feasible at a fine tick is feasible in the raw fields, and at least as good there."""
+    fine = replace(instance, tick_s=instance.tick_s / 64)
+    bound = raw_bound(instance, Control())
+    best = eo.solve(fine, "brute-force")
+    if best.value is None:
+        assert best.termination is Termination.INFEASIBLE
+        return
+    sign = -1 if instance.sense == "min" else 1
+    assert sign * bound >= sign * float(best.value * fine.compiled.reward_unit)
+
+
+@pytest.mark.parametrize("objective", ["reward", "latency", "on-time"])
+def test_the_raw_bound_takes_a_transfer_for_no_longer_than_it_is(objective: Any) -> None:
+    """A byte of 0.01 s there and one back are less than a tick of 1 s, so for the bound they take nothing."""
+    step = Step("s", input_bytes=1, output_bytes=1, nodes=["a"], correctness={"a": 1.0}, time_s={"a": 1.0})
+    task = Task("t", "u", [Mode("m", [step])], deadline_s=1.5)
+    nodes, links = (Node("u", "device", 0.0, 1, 1), Node("a", "ap", 0.0, 1, 1)), (Link("u", "a", 800.0),)
+    instance = DecompositionInstance("r", nodes, (task,), (), links, objective, delay_weight_per_s=0.1, tick_s=1.0)
+    bound, best = {"reward": (0.9, 0.898), "latency": (1.0, 1.02), "on-time": (1.0, 1.0)}[objective]
+    fine = replace(instance, tick_s=0.01)
+    assert float((eo.solve(fine, "brute-force").value or 0) * fine.compiled.reward_unit) == pytest.approx(best)
+    assert raw_bound(instance, Control()) == pytest.approx(bound, abs=2e-6)
+
+
+def test_the_raw_bound_of_a_task_that_cannot_keep_its_limit() -> None:
+    step = Step("s", correctness={"u": 1.0}, time_s={"u": 3.0})
+    task = Task("t", "u", [Mode("m", [step])], deadline_s=0.5)
+    nodes = (Node("u", "device", 0.0, 1, 1),)
+    for objective, bound in (("reward", -np.inf), ("latency", np.inf), ("on-time", 0.0)):
+        instance = DecompositionInstance("r", nodes, (task,), (), (), objective, tick_s=1.0)
+        assert raw_bound(instance, Control()) == bound
 
 
 def test_totals() -> None:
