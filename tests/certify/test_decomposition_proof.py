@@ -18,8 +18,8 @@ from edgeopt.certify.decomposition_proof import PARTS, encoded
 from edgeopt.certify.verify import proof_prices
 from edgeopt.certify.verify.proof_prices import replay
 from edgeopt.certify.verify.reading import Refuted, Unreadable
-from edgeopt.errors import InstanceError
-from edgeopt.instances.decomposition import DecompositionInstance
+from edgeopt.errors import AssumptionError, InstanceError
+from edgeopt.instances.decomposition import DecompositionInstance, Link, Mode, Node, Step, Task
 from edgeopt.result import Termination
 from edgeopt.solvers.base import Control
 from edgeopt.solvers.decomposition import levels
@@ -108,6 +108,64 @@ def test_any_prices_give_a_bound(instance: DecompositionInstance, data: st.DataO
     sign = -1 if instance.sense == "min" else 1
     assert optimum.value is not None
     assert sign * replayed.bound >= sign * optimum.value
+
+
+def test_the_sum_of_many_large_gains_stays_exact() -> None:
+    """Each of 40 tasks gains nearly 2^58 in the units of the prices, more than 64 bits all together."""
+    nodes = (Node("u", "device", 0.0, 1, 1), Node("a", "ap", 0.0, 1, 1))
+    steps = [
+        Step(name, after=after, correctness={"u": 1.0, "a": 0.9}, time_s={"u": 0.003, "a": 0.001})
+        for name, after in (("a", []), ("b", ["a"]))
+    ]
+    tasks = tuple(Task(f"t{k}", "u", [Mode("m", steps)], deadline_s=0.085) for k in range(40))
+    instance = DecompositionInstance(
+        "m", nodes, tasks, (), (Link("u", "a", 8e9),), aggregation="mean", delay_weight_per_s=1.2345678912e-5,
+        tick_s=0.001,
+    )  # fmt: skip
+    compiled = instance.compiled
+    pricing = Pricing(compiled)
+    total = pricing.at(np.zeros((2, 1), dtype=np.int64), 0, 100, 1, 85).total
+    assert total is not None
+    assert total > 2**63
+    result = eo.solve(instance, "priced", steps=5)
+    assert result.bound is not None
+    assert (result.value or 0) <= result.bound <= (pricing.value(total) or 0) <= (critical_path(compiled).bound or 0)
+    assert replay(PARTS.stated(instance), None, encoded(instance, result.proof)).bound == result.bound
+
+
+def test_a_task_that_can_gain_too_much_for_64_bits_is_refused() -> None:
+    """A correctness that is worth 2^59 is as much too large as a delay that costs that, and so is a price of it."""
+    step = Step("s", correctness={"u": 1.0}, time_s={"u": 1.0})
+    instance = DecompositionInstance(
+        "m", (Node("u", "device", 0.0, 1, 1),), (Task("t", "u", [Mode("m", [step])]),), (), (),
+        delay_weight_per_s=2e-18, tick_s=1.0,
+    )  # fmt: skip
+    with pytest.raises(AssumptionError, match="58 bits"):
+        Pricing(instance.compiled)
+    for floor in (2**36, 2**45):
+        with pytest.raises(AssumptionError, match="58 bits"):
+            Pricing(made(1, objective="latency", correctness_floor=0.05).compiled, floor)
+
+
+@pytest.mark.parametrize("delay_weight", [1.2345678912e-5, 1.2345678904e-5])
+def test_steep_chords_of_a_large_reward_make_no_task_impossible(delay_weight: float) -> None:
+    """Where all nodes are right as often, a chord is one level high, ``2^-20`` wide, and begins far below 0."""
+    right = 560017  # of ten steps: the logarithm is -5.8, and a millionth of a level higher than one of 2^-20 less
+    nodes = (Node("u", "device", 0.0, 1, 1), Node("a", "ap", 0.0, 1, 1), Node("b", "ap", 0.0, 1, 1))
+    steps = [
+        Step(f"s{k}", after=[f"s{k - 1}"] if k else [], correctness=dict.fromkeys("uab", right / 1e6),
+             time_s=dict.fromkeys("uab", 0.001))
+        for k in range(10)
+    ]  # fmt: skip
+    links = (Link("u", "a", 8e9), Link("u", "b", 8e9), Link("a", "b", 8e9))
+    instance = DecompositionInstance(
+        "m", nodes, (Task("t", "u", [Mode("m", steps)]),), (), links, delay_weight_per_s=delay_weight, tick_s=0.001
+    )
+    assert levels.level(10 * levels.logarithm(right)) > levels.level(10 * levels.logarithm(right) - 1)
+    known = eo.solve(instance, "list").solution
+    proof = bound_of(instance, known, Control(), Search(steps=2, slots=2, cells=20))
+    assert proof.bound is not None
+    assert proof.bound == replay(PARTS.stated(instance), PARTS.chosen(instance, known), encoded(instance, proof)).bound
 
 
 def test_bounds_get_better() -> None:

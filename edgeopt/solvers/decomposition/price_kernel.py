@@ -622,8 +622,8 @@ def priced_bounds(
 
     Returns
     -------
-    int
-        The sum of the bounds of the tasks; `-FAR` where a task has none.
+    bool
+        Whether every task has a bound; their sum may take more than 64 bits.
     """
     most_options, most_edges, most_own, most_steps = 1, 1, 1, 1
     for mode in range(len(a.step_start) - 1):
@@ -663,7 +663,6 @@ def priced_bounds(
         np.zeros(size, dtype=np.bool_),
         np.zeros(2 * most_options, dtype=np.bool_),
     )
-    total = 0
     for task in range(len(a.release)):
         best, best_mode, best_point = -FAR, -1, -1
         last_mode, last_point, last_cell, best_cell, best_place = -1, -1, -1, -1, -1
@@ -733,8 +732,7 @@ def priced_bounds(
             if own > best:
                 best, best_mode, best_point, best_cell, best_place = own, mode, point, at_cell, -1
         if best_mode < 0:
-            return -FAR
-        total += best
+            return False
         choice[task], claims[task] = best_mode - a.mode_start[task], best
         if best_place >= 0:
             if charged_mode != best_mode:
@@ -756,7 +754,7 @@ def priced_bounds(
             )
         if best_cell >= 0:
             _use(a, kept, price, paid, begin, slot, cell, cells, task, best_mode, best_cell, tables, usage, places)
-    return total
+    return True
 
 
 @compiled

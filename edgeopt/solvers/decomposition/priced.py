@@ -103,8 +103,8 @@ def _horizon(compiled: CompiledDecomposition) -> int:
 def raw_bound(instance: DecompositionInstance, control: Control) -> float:
     """A bound by critical paths on the raw fields, in reward, seconds or tasks.
 
-    It is that of the instance compiled with all times rounded down, and correctness up by a millionth a step. Where some
-    task cannot keep its limit, it is infinite and on the wrong side of everything.
+    It is that of the instance compiled with all times rounded down, and correctness up by a millionth a step.
+    Where some task cannot keep its limit, it is infinity in seconds, minus infinity in reward.
     """
     compiled = compile_decomposition(instance, up=False)
     proof = critical_path(compiled)

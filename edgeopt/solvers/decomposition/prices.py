@@ -39,6 +39,9 @@ MOST_PLACES, MOST_IN_ALL = 20_000, 2_000_000
 """Placements of a mode, and of all modes together, that are looked at one by one."""
 MOST_GAIN = 2**58
 """Gains of a task, in units of ``2^-BITS``, stay below."""
+STEEP = 16
+"""A chord's slope times the logarithm where it begins is less than so many million times the worth of a millionth:
+levels differ by a millionth down to ``e^-13.8``, even where the logarithms differ by ``2^-20`` only."""
 KINDS = {"reward": REWARD, "latency": LATENCY, "on-time": ON_TIME}
 
 
@@ -107,18 +110,21 @@ class Pricing:
         self.compiled, self.floor = compiled, floor
         self.kind = KINDS[compiled.kind]
         a = compiled.arrays
-        most = max(UNITS * compiled.right_factor, UNITS * floor >> bits, 1)
-        late = max(1, compiled.tick_factor) * _longest(compiled)
-        while bits and max(most, late) << bits > MOST_GAIN:
-            bits -= 1
-        if late > MOST_GAIN:
-            raise AssumptionError("the reward leaves 58 bits on the way to its bound: take a larger tick_s")
-        self.bits, self.one = bits, 1 << bits
-        self.worth = {REWARD: compiled.right_factor << bits, LATENCY: floor, ON_TIME: 0}[self.kind]
-        self.factors = (self.kind, compiled.tick_factor, self.one)
         product = compiled.aggregation == "product"
         modes = len(a.step_start) - 1
         single = np.diff(a.step_start) == 1
+        steep = STEEP if product and not single.all() else 1
+        most, late = UNITS * compiled.right_factor, max(1, compiled.tick_factor) * _longest(compiled)
+        while bits and max(steep * most, late) << bits > MOST_GAIN:
+            bits -= 1
+        if max(most, late, steep * UNITS * floor) > MOST_GAIN:
+            words = "take a larger tick_s, or weights of fewer digits"
+            raise AssumptionError(f"the reward leaves 58 bits on the way to its bound: {words}")
+        self.bits, self.one = bits, 1 << bits
+        self.chords = steep * most << bits <= MOST_GAIN
+        """Whether what the dynamic program adds up on chords stays in 64 bits."""
+        self.worth = {REWARD: compiled.right_factor << bits, LATENCY: floor, ON_TIME: 0}[self.kind]
+        self.factors = (self.kind, compiled.tick_factor, self.one)
         self.linear: NDArray[np.bool_] = single | (not product) | (not self.worth)
         self.right = a.option_right
         self.step_of = np.repeat(np.arange(len(a.option_start) - 1), np.diff(a.option_start))
@@ -273,15 +279,15 @@ class Pricing:
         places = np.full(len(a.option_start) - 1, -1, dtype=np.int64)
         claims = np.zeros(self.compiled.tasks, dtype=np.int64)
         points, start, levels = self.points
-        total = priced_bounds(
+        bounded = priced_bounds(
             a, self.factors, self.kept, self.logs, self.linear, points, start, levels, self.worth, prices, paid, begin,
             slot, cell, cells, self.single_gain, self.end_gain, *self.places, usage,
             choice, places, claims,
         )  # fmt: skip
-        if total == -FAR:
+        if not bounded:
             return At(None, usage, choice, places, claims)
         capacity = sum(price * slots for price, slots in zip(paid[:, -1].tolist(), a.slots.tolist(), strict=True))
-        return At(int(total) + capacity, usage, choice, places, claims)
+        return At(sum(claims.tolist()) + capacity, usage, choice, places, claims)
 
 
 def _longest(compiled: CompiledDecomposition) -> int:
@@ -373,6 +379,8 @@ def best_prices(
     floor, best = 0, plain
     # In the objective latency the price of the correctness is a variable too.
     pricing = Pricing(compiled, floor)
+    if not pricing.chords:
+        return plain
     prices = np.zeros((len(a.slots), search.slots), dtype=np.float64)
     floor_price = 0.0
     sign = -1 if compiled.kind == "latency" else 1
@@ -382,8 +390,9 @@ def best_prices(
     theta, idle = 1.0, 0
     capacity = np.minimum(a.slots, 2**40)[:, None].astype(np.float64) * slot
     dearest = MOST_GAIN / 16 / pricing.one / max(span, _longest(compiled))
+    dearest_floor = min(dearest, MOST_GAIN / 32 / UNITS / (1 << BITS))
     for step in range(search.steps):
-        if control.stop() or prices.max() > dearest or floor_price > dearest:
+        if control.stop() or prices.max() > dearest or floor_price > dearest_floor:
             break  # without a schedule prices may rise forever
         if compiled.floor_units:
             pricing = Pricing(compiled, round(floor_price * (1 << BITS)))
