@@ -29,7 +29,7 @@ from edgeopt.cli.guard import guarded
 app = typer.Typer(
     name="edgeopt",
     help="Optimisation for AI at the wireless edge: exact models, fast algorithms, proved answers.",
-    epilog="Exit codes: 0 fine, 1 a claim or guarantee is violated, 2 bad input.",
+    epilog="Exit codes: 0 fine, 1 a claim or guarantee is violated or a run failed, 2 bad input.",
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
