@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,6 +19,18 @@ def test_students_interval() -> None:
     # t(3, 0.975) = 3.18245, standard error = 1.29099 / 2
     assert found.low == pytest.approx(2.5 - 3.18245 * 1.290994 / 2, rel=1e-5)
     assert found.high == pytest.approx(2.5 + 3.18245 * 1.290994 / 2, rel=1e-5)
+
+
+def test_the_interval_ends_where_the_quantity_does() -> None:
+    found = mean_of([0.5, 1.0], least=0, most=1)
+    assert found == Mean(0.75, 0.0, 1.0)
+    assert mean_of([0.5, 1.0], least=0).high == mean_of([0.5, 1.0]).high
+
+
+def test_no_value_has_no_mean() -> None:
+    found = mean_of([])
+    assert math.isnan(found.mean)
+    assert found[1:] == (None, None)
 
 
 def test_one_seed_leaves_the_interval_open() -> None:

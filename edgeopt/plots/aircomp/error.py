@@ -61,7 +61,7 @@ def _figure(setting: Setting, name: str, quantity: str, places: Sequence[float],
             for line, bound in ((FORCED, FORCED_BOUND), (LINEAR, LINEAR_BOUND), (PAPER, FORCED_BOUND)):
                 worst[line] = max(worst.get(line, 1.0), drawn[line] / drawn[bound])
         for line in LINES:
-            mean = mean_of(found[line])
+            mean = mean_of(found[line], least=0)
             lines[line].append(mean)
             rows.append((place, line, setting.seeds, *mean))
     findings = tuple(f"worst ratio to the proved bound, {line}: {ratio:.4g}" for line, ratio in sorted(worst.items()))

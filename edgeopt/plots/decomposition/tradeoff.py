@@ -63,7 +63,7 @@ def measured(setting: Setting, name: str, bounds: list[float]) -> Measured:
             latency.append(float(np.mean([row.latency_s for row in rows])))
             right.append(float(np.mean([row.correctness for row in rows])))
             reward.append(float(np.mean([row.reward for row in rows])))
-    return mean_of(latency), mean_of(right), mean_of(reward), mean_of(gaps)
+    return mean_of(latency, least=0), mean_of(right, least=0, most=1), mean_of(reward), mean_of(gaps, least=0)
 
 
 def _finding(name: str, means: dict[str, Measured]) -> str:

@@ -66,7 +66,7 @@ def latency(setting: Setting) -> Figure:
                     mean = Saved(*np.mean(owns, axis=0).tolist())
                     by_model.setdefault(model, []).append(mean)
         for model in sorted(by_model, key=lambda name: (name == ALL, name)):
-            means = mean_of([own.part for own in by_model[model]])
+            means = mean_of([own.part for own in by_model[model]], least=0, most=1)
             most = float(np.mean([own.most for own in by_model[model]]))
             rows.append((mhz, model, len(by_model[model]), *means, most))
             lines.setdefault(model, []).append(means)
