@@ -27,7 +27,7 @@ def figures(
     formats: Annotated[str, typer.Option("--format", metavar="F,...", help="Of the pictures: pdf, png.")] = "pdf,png",
 ) -> None:
     """Draw the figures of a problem: means over seeds with confidence bands, a CSV beside every picture."""
-    from edgeopt.errors import InstanceError, UnknownNameError
+    from edgeopt.errors import UnknownNameError
     from edgeopt.plots import base
 
     there = base.figures_of(problem)
@@ -37,14 +37,14 @@ def figures(
     for name in endings:
         if name not in base.FORMATS:
             raise UnknownNameError(f"no picture format {name!r}; there are: {', '.join(base.FORMATS)}")
-    if out.exists() and not out.is_dir():
-        raise InstanceError(f"{out}: must be a directory")
+    base.require_directory(out)
     base.require_matplotlib()
     given = {} if trace is None else {"trace": str(trace)}
-    setting = base.Setting(seeds, solver_options(option or []) | given)
-    for name in there if figure == ALL else [figure]:
-        made = there[name](setting)
+    makers = list(there.values()) if figure == ALL else [there[figure]]
+    settings = base.settings(makers, base.Setting(seeds, solver_options(option or []) | given))
+    for maker, setting in zip(makers, settings, strict=True):
+        made = maker.make(setting)
         paths = base.save(made, out, prefix=problem, formats=endings)
-        typer.echo(f"{name}: {', '.join(str(path) for path in paths)}")
+        typer.echo(f"{maker.name}: {', '.join(str(path) for path in paths)}")
         for sentence in made.findings:
             typer.echo(f"  {sentence}")

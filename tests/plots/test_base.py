@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import importlib.util
+import math
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from edgeopt.errors import BackendError, UnknownNameError
+from edgeopt.errors import BackendError, InstanceError, UnknownNameError
 from edgeopt.instances.base import problem_names
 from edgeopt.plots import base
 from edgeopt.plots.base import Figure, figures_of, save
@@ -34,6 +35,23 @@ def test_files(tmp_path: Path) -> None:
     assert paths[2].read_bytes().startswith(b"\x89PNG")
     again = save(figure(), tmp_path / "again", prefix="test")
     assert [path.read_bytes() for path in again] == [path.read_bytes() for path in paths]
+
+
+def test_what_is_no_number_is_left_empty() -> None:
+    made = Figure("empty", ("a", "b"), [(math.nan, None)], lambda axes: None)
+    assert base.table_bytes(made) == b"a,b\n,\n"
+
+
+def test_a_directory_inside_a_file_is_refused(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(InstanceError, match="file/x: cannot be made as a directory: Not a directory"):
+        save(figure(), tmp_path / "file" / "x", prefix="test")
+    with pytest.raises(InstanceError, match="file: must be a directory"):
+        base.require_directory(tmp_path / "file" / "x" / "y")
+    with pytest.raises(InstanceError, match="cannot be a directory: File name too long"):
+        base.require_directory(tmp_path / ("x" * 300))
+    base.require_directory(tmp_path / "new" / "x")
 
 
 def test_without_matplotlib_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

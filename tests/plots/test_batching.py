@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,16 @@ from edgeopt.errors import InstanceError
 from edgeopt.instances.base import generate
 from edgeopt.plots.base import Setting, figures_of, table_bytes
 from edgeopt.plots.batching import completion, pruning, quantized
-from edgeopt.plots.batching.sweep import EPOCHS, TRACE_PROMPT_TOKENS, WARMUP, run, trace_rate
+from edgeopt.plots.batching.sweep import (
+    COLUMNS_AFTER,
+    EPOCHS,
+    TRACE_PROMPT_TOKENS,
+    WARMUP,
+    findings,
+    run,
+    trace_rate,
+)
+from edgeopt.plots.statistics import Mean
 from edgeopt.simulation import scenario, simulate
 from edgeopt.solvers.batching import ot
 
@@ -81,6 +91,51 @@ def test_the_shipped_tables(name: str) -> None:
     made = completion.Figure(name, (), run(first, lines[:1], setting)[1], lambda axes: None)
     assert table_bytes(made).decode().splitlines()[1] in text
     assert (EPOCHS, WARMUP) == (30, 3)
+
+
+def test_seeds_without_arrivals_do_not_count() -> None:
+    sweep = replace(completion.RATE, values=(5.0,), options=lambda rate: {"rate": 0.3})
+    setting = Setting(8, {"epochs": 1, "warmup": 0})
+    lives = [scenario(seed=seed, rate=0.3, epochs=1, warmup=0) for seed in range(1, 9)]
+    outcomes = [simulate(live, "gah") for live in lives]
+    some = [one for one in outcomes if one.arrivals]
+    assert 0 < len(some) < len(outcomes)
+    points, rows = run(sweep, completion.LINES[:1], setting)
+    assert points[0].completion.mean == pytest.approx(np.mean([one.completion_rate for one in some]))
+    assert points[0].per_epoch.mean == pytest.approx(np.mean([one.completed_per_epoch for one in outcomes]))
+    row = dict(zip((completion.RATE.column, *COLUMNS_AFTER), rows[0], strict=True))
+    assert row["completion_rate"] + row["expired"] + row["late"] + row["refused"] == pytest.approx(1)
+
+
+@pytest.mark.parametrize("name", ["9", "10", "11", "13"])
+def test_points_without_arrivals_have_no_value_and_no_sentence(name: str) -> None:
+    made = figures_of("batching")[name](Setting(1, {"rate": 0.0, "epochs": 1, "warmup": 0}))
+    assert made.findings == ("no requests arrive at any point, so that nothing can be compared",)
+    assert b"nan" not in table_bytes(made)
+
+
+def test_a_value_without_arrivals_is_left_out_of_the_sentences() -> None:
+    points, _ = run(replace(completion.EPOCH, values=(1.0, 2.0, 3.0)), completion.LINES, Setting(1, SHORT))
+    nothing = [
+        point._replace(completion=Mean(math.nan, None, None), per_epoch=Mean(0.0, None, None))
+        if point.value == 1.0
+        else point
+        for point in points
+    ]
+    assert findings(nothing, completion._counts) == findings(points[len(completion.LINES) :], completion._counts)
+    assert "of 1 steps" in findings(nothing, completion._counts)[0]
+    assert "in an epoch of 2 s" in findings(nothing, completion._counts)[0]
+    assert findings(nothing, completion._beats) == findings(points[len(completion.LINES) :], completion._beats)
+
+
+def test_intervals_end_at_what_can_be() -> None:
+    sweep = replace(completion.RATE, values=(5.0,))
+    points, rows = run(sweep, completion.LINES, Setting(2, SHORT))
+    for point in points:
+        assert 0 <= point.completion.low <= point.completion.mean <= point.completion.high <= 1
+        assert 0 <= point.per_epoch.low <= point.per_epoch.mean
+    assert any(point.per_epoch.low == 0 < point.per_epoch.mean for point in points)
+    assert len(rows) == len(points)
 
 
 def test_pictures_are_drawn() -> None:

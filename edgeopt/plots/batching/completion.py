@@ -15,9 +15,11 @@ from edgeopt.plots.batching.sweep import (
     Sweep,
     curve,
     draw,
+    findings,
     legend_above,
     logarithmic_rates,
     run,
+    values_of,
     with_deadline,
 )
 
@@ -81,8 +83,10 @@ def figure8(setting: Setting) -> Figure:
         logarithmic_rates(axes)
         legend_above(axes, 2)
 
-    found = [*_beats(points), *_falls(points, "arrival rate"), *_smaller_model(points), _hopeless(points)]
-    return Figure("figure8", (RATE.column, *COLUMNS_AFTER), rows, picture, tuple(found))
+    def say(told: Sequence[Point]) -> list[str]:
+        return [*_beats(told), *_falls(told, "arrival rate"), *_smaller_model(told), _hopeless(told)]
+
+    return Figure("figure8", (RATE.column, *COLUMNS_AFTER), rows, picture, findings(points, say))
 
 
 def figure9(setting: Setting) -> Figure:
@@ -93,16 +97,7 @@ def figure9(setting: Setting) -> Figure:
         draw(axes, EPOCH, points, lambda point: point.per_epoch, "requests completed in an epoch")
         legend_above(axes, 2)
 
-    found = []
-    for model in PAIR:
-        label = f"OT-GAH, {MODELS[model]}"
-        counts = [point.per_epoch.mean for point in points if point.line.label == label]
-        rises = sum(b >= a for a, b in pairwise(counts))
-        found.append(
-            f"{label}: {counts[0]:.2f} completed in an epoch of {EPOCH.values[0]:g} s, {counts[-1]:.2f} in one of "
-            f"{EPOCH.values[-1]:g} s; it rises on {rises} of {len(counts) - 1} steps"
-        )
-    return Figure("figure9", (EPOCH.column, *COLUMNS_AFTER), rows, picture, tuple(found))
+    return Figure("figure9", (EPOCH.column, *COLUMNS_AFTER), rows, picture, findings(points, _counts))
 
 
 def figure10(setting: Setting) -> Figure:
@@ -113,15 +108,7 @@ def figure10(setting: Setting) -> Figure:
         draw(axes, EPOCH, points, lambda point: point.completion, "completion rate")
         legend_above(axes, 2)
 
-    found = []
-    for line in [*LINES, *COUNTED]:
-        rates = curve(points, line.label)
-        best = max(range(len(rates)), key=rates.__getitem__)
-        found.append(
-            f"{line.label}: {rates[0]:.3f} at {EPOCH.values[0]:g} s, most {rates[best]:.3f} at "
-            f"{EPOCH.values[best]:g} s, {rates[-1]:.3f} at {EPOCH.values[-1]:g} s"
-        )
-    return Figure("figure10", (EPOCH.column, *COLUMNS_AFTER), rows, picture, tuple(found))
+    return Figure("figure10", (EPOCH.column, *COLUMNS_AFTER), rows, picture, findings(points, _most))
 
 
 def figure11(setting: Setting) -> Figure:
@@ -132,17 +119,47 @@ def figure11(setting: Setting) -> Figure:
         draw(axes, DEADLINE, points, lambda point: point.completion, "completion rate")
         legend_above(axes, 2)
 
-    found = [*_beats(points), *_rises(points), *_smaller_model(points)]
+    def say(told: Sequence[Point]) -> list[str]:
+        return [*_beats(told), *_rises(told), *_smaller_model(told), _begins(told)]
+
+    return Figure("figure11", (DEADLINE.column, *COLUMNS_AFTER), rows, picture, findings(points, say))
+
+
+def _counts(points: Sequence[Point]) -> list[str]:
+    found = []
+    for model in PAIR:
+        label = f"OT-GAH, {MODELS[model]}"
+        values = values_of(points, label)
+        counts = [point.per_epoch.mean for point in points if point.line.label == label]
+        rises = sum(b >= a for a, b in pairwise(counts))
+        found.append(
+            f"{label}: {counts[0]:.2f} completed in an epoch of {values[0]:g} s, {counts[-1]:.2f} in one of "
+            f"{values[-1]:g} s; it rises on {rises} of {len(counts) - 1} steps"
+        )
+    return found
+
+
+def _most(points: Sequence[Point]) -> list[str]:
+    found = []
+    for line in [*LINES, *COUNTED]:
+        values, rates = values_of(points, line.label), curve(points, line.label)
+        best = max(range(len(rates)), key=rates.__getitem__)
+        found.append(
+            f"{line.label}: {rates[0]:.3f} at {values[0]:g} s, most {rates[best]:.3f} at "
+            f"{values[best]:g} s, {rates[-1]:.3f} at {values[-1]:g} s"
+        )
+    return found
+
+
+def _begins(points: Sequence[Point]) -> str:
     served = [point for point in points if point.line.label == "no batching, BLOOM-7.1B" and point.completion.mean > 0]
     first = f"from {served[0].value:g} s on" if served else "nowhere"
-    found.append(f"no batching, BLOOM-7.1B: completes requests {first} (published: beyond 3 s)")
-    return Figure("figure11", (DEADLINE.column, *COLUMNS_AFTER), rows, picture, tuple(found))
+    return f"no batching, BLOOM-7.1B: completes requests {first} (published: beyond 3 s)"
 
 
 def _pairs(points: Sequence[Point], model: str, other: str) -> list[tuple[float, float, float]]:
     ours, theirs = (curve(points, f"{label}, {MODELS[model]}") for label in ("OT-GAH", other))
-    values = [point.value for point in points if point.line.label == f"OT-GAH, {MODELS[model]}"]
-    return list(zip(values, ours, theirs, strict=True))
+    return list(zip(values_of(points, f"OT-GAH, {MODELS[model]}"), ours, theirs, strict=True))
 
 
 def _beats(points: Sequence[Point]) -> list[str]:
@@ -177,8 +194,8 @@ def _rises(points: Sequence[Point]) -> list[str]:
     found = []
     for label in ("OT-GAH", "static", "no batching"):
         for model in PAIR:
-            rates = curve(points, f"{label}, {MODELS[model]}")
-            downs = [f"{DEADLINE.values[place + 1]:g} s" for place, (a, b) in enumerate(pairwise(rates)) if b < a]
+            values, rates = (of(points, f"{label}, {MODELS[model]}") for of in (values_of, curve))
+            downs = [f"{values[place + 1]:g} s" for place, (a, b) in enumerate(pairwise(rates)) if b < a]
             verdict = f"holds but for {', '.join(downs)}" if downs else "holds"
             found.append(
                 f"{label}, {MODELS[model]}: rises with the deadline: {verdict}, {rates[0]:.3f} to {rates[-1]:.3f}"

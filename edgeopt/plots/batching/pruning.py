@@ -11,6 +11,7 @@ counted without visiting them (`tree_nodes`).
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -136,14 +137,35 @@ def row(rate: float, seed: int, cap: int) -> tuple[Any, ...]:
 def table3(setting: Setting) -> Figure:
     """Nodes and seconds of the searches over the arrival rate, a row a seed.
 
-    Options of the setting: ``rates`` (1/s) and ``cap``, the most nodes a search may visit; others are of other figures.
+    Options of the setting are those of `searches`; others are of other figures.
     """
-    rates = [float(rate) for rate in setting.options.get("rates", RATES)]
-    cap = int(setting.options.get("cap", CAP))
+    return searches(setting.seeds, **{name: setting.options[name] for name in OPTIONS if name in setting.options})
+
+
+def searches(seeds: int, *, rates: Sequence[float] = RATES, cap: int = CAP) -> Figure:
+    """The table of some rates.
+
+    Parameters
+    ----------
+    seeds : int
+    rates : sequence of float
+        Arrival rates (1/s).
+    cap : int
+        Most nodes that a search may visit.
+
+    Raises
+    ------
+    InstanceError
+        If an option is out of range.
+    """
+    if not rates or not all(0 < rate < math.inf for rate in rates):
+        raise InstanceError(f"table3: rates = {','.join(map(str, rates))} (1/s): must be one or more above 0")
+    if cap < 1:
+        raise InstanceError(f"table3: cap = {cap} (nodes): must be 1 or more")
     warm = generate("batching", nodes=1, requests=3).compiled.nodes[0]
     run(warm, "pruned", 10)  # compile
     ot.solve_node(warm)
-    rows = [row(rate, seed, cap) for rate in rates for seed in range(setting.seeds)]
+    rows = [row(float(rate), seed, cap) for rate in rates for seed in range(seeds)]
     return Figure("table3", COLUMNS, rows, lambda axes: _draw(axes, rows, cap), _findings(rows, cap))
 
 

@@ -17,6 +17,7 @@ from edgeopt.plots.batching.sweep import (
     Sweep,
     curve,
     draw,
+    findings,
     legend_above,
     logarithmic_rates,
     run,
@@ -94,6 +95,10 @@ def figure12(setting: Setting) -> Figure:
         logarithmic_rates(axes)
         legend_above(axes, 3)
 
+    return Figure("figure12", (RATE.column, *COLUMNS_AFTER), rows, picture, findings(points, _gains))
+
+
+def _gains(points: Sequence[Point]) -> list[str]:
     found = []
     for model in MODELS:
         base = curve(points, f"{MODELS[model]}, W16A16")
@@ -104,7 +109,7 @@ def figure12(setting: Setting) -> Figure:
             found.append(f"{MODELS[model]}, {label}: {gain} the completion of W16A16")
     at = [f"{MODELS[model]} {max(curve(points, f'{MODELS[model]}, W8A16')):.3f}" for model in MODELS]
     found.append(f"larger models complete less: at the lowest rate, W8A16, {', '.join(at)}")
-    return Figure("figure12", (RATE.column, *COLUMNS_AFTER), rows, picture, tuple(found))
+    return found
 
 
 def _least(points: Sequence[Point]) -> float:
@@ -120,6 +125,10 @@ def figure13(setting: Setting) -> Figure:
         draw(axes, ACCURACY, points, lambda point: point.completion, "completion rate")
         legend_above(axes, 3)
 
+    return Figure("figure13", (ACCURACY.column, *COLUMNS_AFTER), rows, picture, findings(points, _falls))
+
+
+def _falls(points: Sequence[Point]) -> list[str]:
     found = []
     for model in MODELS:
         for label in ("W4A16 GPTQ", "W4A16 ZQ-Local"):
@@ -130,4 +139,4 @@ def figure13(setting: Setting) -> Figure:
                 f"{MODELS[model]}, {label}: falls as more accuracy is required: {holds}, {rates[0]:.3f} to "
                 f"{rates[-1]:.3f}; with W8A16 {reference[0]:.3f} to {reference[-1]:.3f}"
             )
-    return Figure("figure13", (ACCURACY.column, *COLUMNS_AFTER), rows, picture, tuple(found))
+    return found

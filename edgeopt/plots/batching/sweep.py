@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -11,7 +12,7 @@ import numpy as np
 
 from edgeopt.errors import InstanceError
 from edgeopt.instances.batching.trace import read_trace
-from edgeopt.plots.base import Setting
+from edgeopt.plots.base import Setting, swept
 from edgeopt.plots.batching import pruning
 from edgeopt.plots.statistics import LEVEL, Mean, mean_of
 from edgeopt.simulation import Outcome, Scenario, State, scenario, simulate
@@ -70,7 +71,7 @@ class Sweep:
 
 
 class Point(NamedTuple):
-    """One line at one value: means over the seeds."""
+    """One line at one value: means over the seeds, of rates over those in which requests arrive."""
 
     value: float
     line: Line
@@ -87,6 +88,18 @@ COLUMNS_AFTER = (
 """Columns of every table after the swept one; the last three are shares of the arrivals."""
 
 
+RUN_LENGTHS = ("epochs", "warmup")
+"""Options that say how long is measured, not what: a figure may set them, and a user may, too."""
+OF_LINES = "has lines for values of its own"
+
+
+def sets_of(sweep: Sweep, lines: Sequence[Line]) -> dict[str, str]:
+    """The options that a figure of these lines sets itself, and what it does with them."""
+    found = {"rate_scale": "speeds a trace up to its own rate", **swept(sweep.values, sweep.options)}
+    found |= {name: OF_LINES for line in lines for name in line.options}
+    return {name: text for name, text in found.items() if name not in RUN_LENGTHS}
+
+
 def run(sweep: Sweep, lines: Sequence[Line], setting: Setting) -> tuple[list[Point], list[tuple[Any, ...]]]:
     """All points, and the rows of the table."""
     points, rows = [], []
@@ -94,12 +107,10 @@ def run(sweep: Sweep, lines: Sequence[Line], setting: Setting) -> tuple[list[Poi
         for line in lines:
             outcomes = [_outcome(sweep, line, value, seed, setting) for seed in range(1, setting.seeds + 1)]
             arrivals = [float(outcome.arrivals) for outcome in outcomes]
-            shares = [
-                float(np.mean([count / max(1.0, all_) for count, all_ in zip(counts, arrivals, strict=True)]))
-                for counts in zip(*([*map(outcome.count, STATES)] for outcome in outcomes), strict=True)
-            ]
-            completion = mean_of([outcome.completion_rate for outcome in outcomes])
-            per_epoch = mean_of([outcome.completed_per_epoch for outcome in outcomes])
+            some = [outcome for outcome in outcomes if outcome.arrivals]  # the others have no rates
+            shares = [mean_of([outcome.count(state) / outcome.arrivals for outcome in some]).mean for state in STATES]
+            completion = mean_of([outcome.completion_rate for outcome in some], least=0, most=1)
+            per_epoch = mean_of([outcome.completed_per_epoch for outcome in outcomes], least=0)
             points.append(Point(value, line, completion, per_epoch, tuple(shares)))
             live = outcomes[0].scenario
             names = {node.model.name for node in live.nodes}, {node.quantization.name for node in live.nodes}
@@ -146,7 +157,7 @@ def draw(axes: Any, sweep: Sweep, points: Sequence[Point], what: Callable[[Point
         axes.plot(places, [m.mean for m in means], **{"markersize": 3.5, "linewidth": 1.3, **style}, label=label)
         low = [m.mean if m.low is None else m.low for m in means]
         high = [m.mean if m.high is None else m.high for m in means]
-        axes.fill_between(places, np.maximum(low, 0.0), high, color=style.get("color"), alpha=0.12, linewidth=0)
+        axes.fill_between(places, low, high, color=style.get("color"), alpha=0.12, linewidth=0)
     axes.set(xlabel=sweep.label, ylabel=f"{ylabel}\n(mean, {LEVEL:.0%} confidence band)")
     axes.set_ylim(bottom=0)
 
@@ -162,6 +173,18 @@ def logarithmic_rates(axes: Any) -> None:
 def legend_above(axes: Any, columns: int) -> None:
     """A legend over the axes, where it hides nothing."""
     axes.legend(ncols=columns, loc="lower center", bbox_to_anchor=(0.5, 1.0), fontsize=6.8, frameon=False)
+
+
+def findings(points: Sequence[Point], say: Callable[[Sequence[Point]], Sequence[str]]) -> tuple[str, ...]:
+    """What can be said of the values at which requests arrive for every line."""
+    without = {point.value for point in points if math.isnan(point.completion.mean)}
+    told = [point for point in points if point.value not in without]
+    return tuple(say(told)) if told else ("no requests arrive at any point, so that nothing can be compared",)
+
+
+def values_of(points: Sequence[Point], label: str) -> list[float]:
+    """The swept values of a line."""
+    return [point.value for point in points if point.line.label == label]
 
 
 def curve(points: Sequence[Point], label: str) -> list[float]:

@@ -2,10 +2,17 @@
 
 from collections.abc import Mapping
 
-from edgeopt.plots.base import Maker
+from edgeopt.instances.decomposition.generate import generate
+from edgeopt.plots.base import SWEEPS, Maker
 from edgeopt.plots.decomposition.front import front
 from edgeopt.plots.decomposition.gantt import gantt
 from edgeopt.plots.decomposition.load import load
 from edgeopt.plots.decomposition.tradeoff import tradeoff
 
-FIGURES: Mapping[str, Maker] = {"schedule": gantt, "tradeoff": tradeoff, "load": load, "front": front}
+MAKERS = (
+    Maker("schedule", gantt, generate),
+    Maker("tradeoff", tradeoff, generate),
+    Maker("load", load, generate, {"rate_per_s": SWEEPS}),
+    Maker("front", front, generate),
+)
+FIGURES: Mapping[str, Maker] = {maker.name: maker for maker in MAKERS}

@@ -12,7 +12,7 @@ from edgeopt.instances.base import generate
 from edgeopt.plots.base import Figure, Setting
 from edgeopt.plots.lines import draw_lines
 from edgeopt.plots.statistics import Mean, mean_of
-from edgeopt.simulation.offloading.compare import Row, bounds, compare
+from edgeopt.simulation.offloading.compare import Interval, Row, bounds, compare
 from edgeopt.solvers.offloading.closed_loop import Policy
 from edgeopt.solvers.offloading.policies import policy
 
@@ -128,13 +128,13 @@ def sweep(what: Sweep, setting: Setting) -> Figure:
         instances = [generate("offloading", seed=seed, **options) for seed in range(1, setting.seeds + 1)]
         lower = bounds(instances, steps=STEPS)
         slots = [float(one / len(i) / i.compiled.slot) for one, i in zip(lower, instances, strict=True)]
-        means[BOUND][value] = mean_of(slots)
+        means[BOUND][value] = mean_of(slots, least=0)
         found = compare(instances, _policies(what, value), lower=lower)
         for row in found:
             rows.append((value, *_cells(row, setting.seeds)))
-            few = setting.seeds == 1
-            ends = (None, None) if few else (row.cost.low, row.cost.high)
-            means[row.policy][value] = Mean(row.cost.mean, *ends)
+            cost = _cut(row)
+            ends = (None, None) if setting.seeds == 1 else (cost.low, cost.high)
+            means[row.policy][value] = Mean(cost.mean, *ends)
         findings.append(_finding(what, value, found))
     return Figure(
         name=what.name,
@@ -157,9 +157,14 @@ def _policies(what: Sweep, value: float) -> dict[str, Policy]:
     return found
 
 
+def _cut(row: Row) -> Interval:
+    """The cost of a row; no cost is below 0."""
+    return row.cost._replace(low=max(0.0, row.cost.low))
+
+
 def _cells(row: Row, seeds: int) -> tuple[Any, ...]:
     return (
-        row.policy, seeds, *row.cost, row.latency, row.tail, row.drops, row.jain, row.ratio, *row.difference,
+        row.policy, seeds, *_cut(row), row.latency, row.tail, row.drops, row.jain, row.ratio, *row.difference,
     )  # fmt: skip
 
 
@@ -183,8 +188,3 @@ def _draw(what: Sweep, means: Mapping[str, Mapping[float, Mean]], axes: Any) -> 
     low = min(mean.mean for line in means.values() for mean in line.values())
     axes.set_ylim(bottom=0.9 * low)
     axes.legend()
-
-
-load = partial(sweep, LOAD)
-arrivals = partial(sweep, ARRIVALS)
-servers = partial(sweep, SERVERS)

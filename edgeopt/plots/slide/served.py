@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 from edgeopt.instances.base import generate
@@ -98,7 +97,7 @@ def sweep(what: Sweep, setting: Setting) -> Figure:
         served = _served(Setting(setting.seeds, {**setting.options, **what.options(value)}))
         most = mean_of(served[OURS.label]).mean
         for label, counts in served.items():
-            found = mean_of(counts)
+            found = mean_of(counts, least=0)
             more = most / found.mean - 1 if found.mean else None
             means[label].append(found)
             rows.append((value, label, setting.seeds, *found, more))
@@ -134,8 +133,3 @@ def _findings(what: Sweep, gains: dict[float, float]) -> tuple[str, ...]:
         f"users served, slide over dai: {gains[what.default]:+.1%} at {what.column} = {what.default:g} (the default), "
         f"{least:+.1%} to {most:+.1%} over the sweep; published {low:.0%} to {high:.0%}",
     )
-
-
-band = partial(sweep, BAND)
-deadline = partial(sweep, DEADLINE)
-energy = partial(sweep, ENERGY)
