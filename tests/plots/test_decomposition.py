@@ -9,6 +9,10 @@ from edgeopt.plots.base import Setting, figures_of, save
 SMALL = {"tasks": 3, "aps": 2, "devices": 2, "steps": (2, 2), "tick_s": 0.01}
 
 
+def test_without_tasks_nothing_is_said() -> None:
+    assert figures_of("decomposition")["tradeoff"](Setting(2, {**SMALL, "tasks": 0})).findings == ()
+
+
 @pytest.mark.parametrize("name", ["schedule", "tradeoff", "front"])
 def test_figures(name: str, tmp_path: object) -> None:
     pytest.importorskip("matplotlib")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,7 @@ def tradeoff(setting: Setting) -> Figure:
         columns=COLUMNS,
         rows=rows,
         draw=lambda axes: draw(axes, means),
-        findings=tuple(_finding(name, means) for name in LINES[:2]),
+        findings=tuple(_finding(name, means) for name in LINES[:2] if _measured(name, means)),
     )
 
 
@@ -64,6 +65,11 @@ def measured(setting: Setting, name: str, bounds: list[float]) -> Measured:
             right.append(float(np.mean([row.correctness for row in rows])))
             reward.append(float(np.mean([row.reward for row in rows])))
     return mean_of(latency, least=0), mean_of(right, least=0, most=1), mean_of(reward), mean_of(gaps, least=0)
+
+
+def _measured(name: str, means: dict[str, Measured]) -> bool:
+    """Whether a solver and the baselines have tasks to be compared by."""
+    return not any(math.isnan(means[one][0].mean) for one in (name, *BASELINES))
 
 
 def _finding(name: str, means: dict[str, Measured]) -> str:
