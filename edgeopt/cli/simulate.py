@@ -24,6 +24,8 @@ COMMAND: dict[str, Any] = {
 EVERY_S = 3.0
 """Time between two lines of progress (s)."""
 DEFAULT_POLICIES = "gah,static,no-batching"
+STATES = "expired", "late", "refused"
+"""How requests end that are not completed."""
 
 PARAMETERS = (
     parameter("policy", str, help="static, no-batching, or solvers of batching. [default: gah,static,no-batching]"),
@@ -124,19 +126,17 @@ def _cells(found: Sequence[Mapping[str, Any]]) -> list[str]:
     from edgeopt.plots.statistics import mean_of
 
     arrivals = sum(line["arrivals"] for line in found)
-    rates = [line["completion_rate"] for line in found if not math.isnan(line["completion_rate"])]
-    if not rates:
-        return [str(arrivals), *["-"] * 7]
-    mean = mean_of(rates) if len(rates) > 1 else None
-    low, high = (found[0]["low"], found[0]["high"]) if mean is None else (mean.low, mean.high)
-    interval = "-" if low is None or high is None else f"{max(0.0, low):.4f} - {min(1.0, high):.4f}"
     full = [line for line in found if line["arrivals"]]
-    states = "expired", "late", "refused"
-    shares = [f"{sum(line[state] / line['arrivals'] for line in full) / len(full):.4f}" for state in states]
+    if not full:
+        return [str(arrivals), *["-"] * 7]
+    mean = mean_of([line["completion_rate"] for line in full], least=0, most=1)
+    low, high = (mean.low, mean.high) if len(full) > 1 else (full[0]["low"], full[0]["high"])
+    interval = "-" if low is None or high is None else f"{low:.4f} - {high:.4f}"
+    shares = [f"{sum(line[state] / line['arrivals'] for line in full) / len(full):.4f}" for state in STATES]
     latencies = [line["latency_p95_s"] for line in found if not math.isnan(line["latency_p95_s"])]
     p95 = f"{sum(latencies) / len(latencies):.3f}" if latencies else "-"
     per_epoch = sum(line["completed_per_epoch"] for line in found) / len(found)
-    return [str(arrivals), f"{sum(rates) / len(rates):.4f}", interval, f"{per_epoch:.2f}", *shares, p95]
+    return [str(arrivals), f"{mean.mean:.4f}", interval, f"{per_epoch:.2f}", *shares, p95]
 
 
 def _write_csv(lines: Sequence[Mapping[str, Any]], path: Path) -> None:

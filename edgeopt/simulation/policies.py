@@ -14,6 +14,7 @@ import numpy as np
 
 from edgeopt.errors import BackendError, UnknownNameError
 from edgeopt.instances.batching import BatchingInstance, NodeProblem, Schedule
+from edgeopt.instances.batching.compiled import memory_tokens
 from edgeopt.instances.batching.instance import Node
 from edgeopt.instances.batching.node import IntArray
 from edgeopt.instances.batching.roofline import batch_latency_s
@@ -87,8 +88,7 @@ class StaticBatching:
         longest = int(traffic.output_tokens.max(initial=1))
         padded = traffic.padded_prompt_tokens
         time = slots.compute_s - slots.uplink_s - slots.downlink_s
-        tokens = max(0, node.quantization.token_capacity(node.model, node.memory_bytes)) if node.memory_bytes else 0
-        most = tokens // (padded + longest)
+        most = memory_tokens(node) // (padded + longest)
         if node.compute_flops <= 0 or time <= 0:
             return 0
         low, high = 0, most  # latency grows with the size: bisection
@@ -196,7 +196,6 @@ def _one_gpu(node: Node, gpus: int) -> Node:
 
 def _time_alone(node: Node, latency: str, prompt: int, output: int) -> float:
     """How long (s) one request takes on one GPU; for ever where it does not fit."""
-    room = node.quantization.token_capacity(node.model, node.memory_bytes) if node.memory_bytes else 0
-    if prompt + output > room or node.compute_flops <= 0:
+    if prompt + output > memory_tokens(node) or node.compute_flops <= 0:
         return np.inf
     return batch_latency_s(node, latency, prompt, [output])

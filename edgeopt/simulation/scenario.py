@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeopt.errors import InstanceError
-from edgeopt.instances.batching.compiled import accurate
+from edgeopt.instances.batching.compiled import accurate, memory_tokens
 from edgeopt.instances.batching.generate import HOSTS, make_node, rounded
 from edgeopt.instances.batching.instance import DownlinkRule, FloatArray, Latency, Node
 from edgeopt.instances.batching.roofline import batch_latency_s
@@ -111,8 +111,7 @@ class Scenario:
             if node.compute_flops > 0:
                 padded = self.traffic.padded_prompt_tokens
                 times = [batch_latency_s(node, self.latency, padded, [int(n)]) for n in tokens]
-                room = node.quantization.token_capacity(node.model, node.memory_bytes) if node.memory_bytes else 0
-                met = self.accurate(node) & (padded + self.traffic.output_tokens <= room)
+                met = self.accurate(node) & (padded + self.traffic.output_tokens <= memory_tokens(node))
                 best[met] = np.minimum(best, np.array(times)[kind.reshape(-1)])[met]
         return best
 

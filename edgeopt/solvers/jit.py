@@ -117,7 +117,7 @@ class Part:
             self.dispatcher.compile(signature.args)
             found = self.dispatcher.overloads.get(signature.args)
             if found is None:  # two processes wrote to the cache at once
-                self.dispatcher = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **OPTIONS)(self.function)
+                self.dispatcher = cast(Any, compiled(self.function))
                 self.dispatcher.compile(signature.args)
                 found = self.dispatcher.overloads[signature.args]
             if found.signature.return_type != self.returns:

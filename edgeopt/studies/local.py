@@ -21,7 +21,7 @@ class LocalPool:
 
     def __init__(self, workers: int) -> None:
         self.room = workers * (1 + AHEAD)
-        self._todo: queue.SimpleQueue[tuple[int, Task] | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[tuple[int, Task] | None] = queue.SimpleQueue()
         self._done: queue.SimpleQueue[Outcome | BaseException] = queue.SimpleQueue()
         self._guards = [Guard() for _ in range(workers)]
         self._threads = [threading.Thread(target=self._serve, args=(guard,), daemon=True) for guard in self._guards]
@@ -35,7 +35,7 @@ class LocalPool:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for _ in self._guards:
-            self._todo.put(None)
+            self._jobs.put(None)
         if kind is not None:
             for guard in self._guards:
                 guard.stop()
@@ -44,7 +44,7 @@ class LocalPool:
 
     def submit(self, number: int, task: Task) -> None:
         """Have a task done; its outcome comes back with its number."""
-        self._todo.put((number, task))
+        self._jobs.put((number, task))
 
     def outcomes(self, timeout_s: float) -> Iterator[Outcome]:
         """What is done by now, after waiting at most so long (s) for the first."""
@@ -60,7 +60,7 @@ class LocalPool:
 
     def _serve(self, guard: Guard) -> None:
         try:
-            while (job := self._todo.get()) is not None:
+            while (job := self._jobs.get()) is not None:
                 number, task = job
                 found = guard.do(task)
                 if found is None:

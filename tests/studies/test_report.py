@@ -81,10 +81,10 @@ class Here:
     room = 1
 
     def submit(self, number: int, task: Task) -> None:
-        self.todo = number, task
+        self.job = number, task
 
     def outcomes(self, timeout_s: float) -> Any:
-        number, task = self.todo
+        number, task = self.job
         yield number, execute(task)
 
 

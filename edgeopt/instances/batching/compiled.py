@@ -88,7 +88,7 @@ def _compile_node(instance: BatchingInstance, index: int) -> NodeProblem:
         downlink_capacity = _worst_channel_tokens(
             requests.downlink_gain[index], down_volume / instance.bits_per_token, down_scale
         )
-    memory_capacity = _memory_tokens(node)
+    memory_capacity = memory_tokens(node)
 
     own = kind[served]
     fits = (
@@ -223,7 +223,7 @@ def _worst_channel_tokens(gain: FloatArray, volume: Fraction, scale: Fraction) -
     return min(MOST, floor_mul_log2(volume, 1 + as_fraction(covered.min()) * scale))
 
 
-def _memory_tokens(node: Node) -> int:
+def memory_tokens(node: Node) -> int:
     """(12c): cached tokens that fit beside the weights, rounded down; 0 where the weights do not fit."""
     if node.memory_bytes == 0:
         return 0
