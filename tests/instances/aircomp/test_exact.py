@@ -16,6 +16,7 @@ from edgeopt.instances.aircomp.exact import Gaussian, power_of_two, trace_of_inv
 from edgeopt.instances.aircomp.plan import evaluate, value
 from edgeopt.instances.aircomp.transmission import transceivers, transmit
 from edgeopt.testing.aircomp import aircomp_instances, binding_limits, plans
+from edgeopt.testing.binding import nontrivial_share
 
 INSTANCE = eo.generate("aircomp", devices=3, server_antennas=6, antennas=2, seed=1)
 
@@ -138,12 +139,7 @@ def test_doubles_are_read_exactly(values: list[float]) -> None:
     assert [int(real) * power_of_two(read.exponent) for real in read.real] == [Fraction(value) for value in values]
 
 
-def test_most_generated_instances_are_not_trivial() -> None:
-    found: list[bool] = []
-
-    @given(aircomp_instances())
-    def collect(instance: AirCompInstance) -> None:
-        found.append(len(binding_limits(instance)) >= 2)
-
-    collect()
-    assert np.mean(found) > 0.3
+def test_most_generated_instances_are_not_trivial(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the same instances on every run: the share of a few dozen random ones is now and then below."""
+    monkeypatch.setattr("edgeopt.testing.binding.nontrivial", lambda instance: len(binding_limits(instance)) >= 2)
+    assert nontrivial_share(aircomp_instances()) > 0.3
